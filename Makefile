@@ -1,0 +1,86 @@
+# Everything from here: `make help`. Nothing has to be installed first but Python 3.11 or newer, git and make.
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+PYTHONS := python3.11 python3.12 python3.13 python3
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.PHONY: help install demo test check lint browser bench ui serve lock clean
+
+help:  ## show this list
+	@grep -hE '^[a-z]+:.*  ## ' $(MAKEFILE_LIST) | sed -E 's/:.*  ## /\t/' | while IFS=$$'\t' read -r name text; do printf '  make %-9s %s\n' "$$name" "$$text"; done
+
+install: $(INSTALLED)  ## create .venv and install exactly what requirements.lock names
+
+demo: $(INSTALLED)  ## data to served champion on FD001, with a prediction over HTTP
+	smart-sentry demo
+
+test: $(INSTALLED) browser  ## run every test
+	python -m pytest
+
+check: lint test  ## what CI runs: lint, types, import contracts, tests
+
+lint: $(INSTALLED)
+	ruff check .
+	ruff format --check .
+	mypy
+	lint-imports
+
+bench: $(INSTALLED)  ## measure the project against its peers
+	python -m benchmarks
+
+ui: $(INSTALLED)  ## open MLflow and Prefect on this machine
+	smart-sentry ui
+
+serve: $(INSTALLED)  ## serve the champion over HTTP
+	smart-sentry serve
+
+lock: $(BIN)/uv  ## resolve the dependencies anew, after a change of pyproject.toml
+	uv pip compile --quiet --universal --python-version 3.11 --all-extras --generate-hashes --no-header --no-annotate \
+	  --no-emit-index-url pyproject.toml --output-file requirements.lock
+	uv pip freeze | grep '^uv==' | uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+	  --no-annotate --no-emit-index-url - --output-file requirements-uv.lock
+
+clean:  ## remove the environment and the tools' caches; data, models and runs stay
+	rm -rf $(VENV) build dist src/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The first Python that is new enough; 3.11 comes first because the locked versions were tried together on it.
+$(BIN)/python:
+	@for name in $(PYTHONS); do \
+	  if "$$name" -c 'import sys; raise SystemExit(sys.version_info < (3, 11))' >/dev/null 2>&1; then \
+	    echo "Creating $(VENV) with $$("$$name" --version)"; \
+	    "$$name" -m venv $(VENV) && exit 0; \
+	    echo "$$name cannot make a virtual environment: on Debian or Ubuntu install the package python3-venv." >&2; exit 1; \
+	  fi; \
+	done; \
+	echo "Smart Sentry needs Python 3.11 or newer; none of $(PYTHONS) is. Install one (https://www.python.org) and try again." >&2; exit 1
+
+# uv itself comes by pip, checked against its pinned hashes; it then installs the rest.
+$(BIN)/uv: requirements-uv.lock | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r requirements-uv.lock
+	@touch $@
+
+$(INSTALLED): requirements.lock pyproject.toml | $(BIN)/uv
+	$(BIN)/uv pip sync --quiet --require-hashes --python $(BIN)/python requirements.lock
+	$(BIN)/uv pip install --quiet --no-deps --no-build-isolation --python $(BIN)/python --editable .
+	@touch $@
+
+# The browser test opens MLflow and Prefect in a real browser.
+browser:
+	@missing=""; \
+	command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || missing="chromium"; \
+	command -v chromedriver >/dev/null || missing="$$missing chromium-driver"; \
+	if [ -z "$$missing" ]; then exit 0; fi; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  echo "Installing$$missing for the browser test"; \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \
+	else \
+	  echo "The browser test needs Chromium and its driver; missing:$$missing." >&2; \
+	  echo "On Debian or Ubuntu: sudo apt-get install chromium chromium-driver" >&2; exit 1; \
+	fi

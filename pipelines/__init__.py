@@ -1,0 +1,1 @@
+"""Prefect flows, one a file: every task is a call into smart_sentry."""

@@ -1,0 +1,1 @@
+"""HTTP: routes, what a body must look like, and one map from errors to status codes."""

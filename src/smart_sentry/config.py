@@ -1,0 +1,57 @@
+"""Where things are: settings from the environment, with safe local defaults. docs/settings.md lists every one.
+
+params.yaml holds what changes results (DVC tracks it); this file only says where things are and how wide to run.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Every setting is an environment variable: SMART_SENTRY_ and the name in capitals."""
+
+    model_config = SettingsConfigDict(env_prefix="SMART_SENTRY_", frozen=True, extra="ignore")
+
+    home: Path = Field(default=Path("."), description="the project's folder: configs/, data/, models/, mlruns/ stand in it")
+    cmapss: Path | None = Field(default=None, description="a C-MAPSS zip or folder to take the turbofan data from")
+    cmapss_url: str = Field(
+        default="https://phm-datasets.s3.amazonaws.com/NASA/6.+Turbofan+Engine+Degradation+Simulation+Data+Set.zip",
+        description="NASA's download, used by `data get` where no local copy is found",
+    )
+    mlflow_tracking_uri: str | None = Field(default=None, description="an MLflow server; default: SQLite under mlruns/")
+    study_storage: str | None = Field(default=None, description="Optuna storage shared by several machines (an SQL URL); default: a journal file under mlruns/")
+    dask_scheduler: str | None = Field(default=None, description="address of a Dask scheduler that runs the tuning trials; default: local processes")
+    dvc_remote: str | None = Field(default=None, description="DVC remote for versioned data (a folder or s3://bucket/path); default: data/remote")
+    workers: int = Field(default=2, ge=1, description="local processes for tuning and forests")
+    host: str = Field(default="127.0.0.1", description="address that servers bind to")
+    port: int = Field(default=3000, ge=1, le=65535, description="port of the prediction service")
+    mlflow_port: int = Field(default=5000, ge=1, le=65535, description="port of MLflow's web interface")
+    prefect_port: int = Field(default=4200, ge=1, le=65535, description="port of Prefect's server and web interface")
+
+    @property
+    def configs_folder(self) -> Path:
+        return self.home / "configs"
+
+    @property
+    def raw_folder(self) -> Path:
+        return self.home / "data" / "raw"
+
+    @property
+    def processed_folder(self) -> Path:
+        return self.home / "data" / "processed"
+
+    @property
+    def reports_folder(self) -> Path:
+        return self.home / "reports"
+
+    @property
+    def models_folder(self) -> Path:
+        return self.home / "models"
+
+    @property
+    def mlruns_folder(self) -> Path:
+        return self.home / "mlruns"

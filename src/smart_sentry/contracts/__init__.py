@@ -1,0 +1,1 @@
+"""Messages that cross a boundary, as strict pydantic models."""

@@ -1,0 +1,187 @@
+"""A user's CSV or Parquet file into one checked table: asset names as text, ordering columns parsed, signals as numbers.
+
+Values are not judged here (NaN, infinity and readings out of range pass): that is the validation's task. What cannot be read as
+the mapping says stops with the file, the column and the first offending rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa  # type: ignore[import-untyped]
+import pyarrow.parquet as pq  # type: ignore[import-untyped]
+
+from smart_sentry.assets import ASSET_COLUMN, CYCLE_COLUMN, RUL_COLUMN, AssetType
+from smart_sentry.errors import ConfigurationError, UnreadableData
+
+NAME_COLUMN = "asset_name"
+TIME_COLUMN = "time"
+_SHOWN = 3
+_OFFSET = r"(?:[zZ]|[+-]\d{2}:?\d{2})$"
+
+
+def read_user_table(path: Path, asset_type: AssetType, *, rul_required: bool) -> pd.DataFrame:
+    """Reads one file as configs/assets/<type>.yaml maps it.
+
+    Args:
+        path: a .csv (comma-separated, UTF-8, with a header) or .parquet file.
+        asset_type: signals and mapping.
+        rul_required: whether a mapped remaining life must be there (a test file may lack it).
+
+    Returns:
+        asset_name (str), cycle (int64), rul_cycles (int64, where mapped and there) and one float64 column a signal; rows asset by
+        asset in the order of cycle.
+
+    Raises:
+        ConfigurationError: the mapping says neither which column counts nor which tells the time.
+        UnreadableData: the file cannot be read as mapped; names file, column and first offending rows.
+    """
+    mapping = asset_type.files
+    if mapping.cycle_column is None and mapping.time_column is None:
+        problem, remedy = "neither cycle_column nor time_column is set", "Name the column that orders an asset's rows."
+        raise ConfigurationError(f"files of asset type {asset_type.name}", problem, remedy)
+    source_of = {name: mapping.columns.get(name, name) for name in asset_type.signal_names}
+    needed = [mapping.asset_column, mapping.cycle_column, mapping.time_column, *source_of.values()]
+    if rul_required:
+        needed.append(mapping.rul_column)
+    raw = _read(path, [name for name in needed if name is not None], optional=mapping.rul_column)
+    table = pd.DataFrame({NAME_COLUMN: _names(raw, mapping.asset_column, path)})
+    if mapping.time_column is not None:
+        table[TIME_COLUMN] = _times(raw[mapping.time_column], path)
+    if mapping.cycle_column is not None:
+        table[CYCLE_COLUMN] = _whole_numbers(raw[mapping.cycle_column], path)
+    if mapping.rul_column in raw:
+        table[RUL_COLUMN] = _whole_numbers(raw[mapping.rul_column], path)
+    signals = {name: _numbers(raw[source], path) for name, source in source_of.items()}
+    return _in_order(pd.concat([table, pd.DataFrame(signals)], axis=1), asset_type, path)
+
+
+def _read(path: Path, needed: Sequence[str], optional: str | None) -> pd.DataFrame:
+    """The needed columns of a file, and the optional one where it is there."""
+    try:
+        header = _csv_header(path) if path.suffix == ".csv" else list(pq.read_schema(path).names)
+    except (pa.ArrowInvalid, pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeDecodeError) as error:
+        raise _unreadable(path, error) from error
+    absent = [name for name in dict.fromkeys(needed) if name not in header]
+    if absent:
+        expected, found = f"the columns {', '.join(absent)}", f"only the columns {', '.join(header)}"
+        remedy = "Mend the file, or map the names under `files:` in its configs/assets/<type>.yaml."
+        raise UnreadableData(path, expected, found, remedy)
+    wanted = list(dict.fromkeys([*needed, *([optional] if optional in header else [])]))
+    twice = [name for name in wanted if header.count(str(name)) > 1]
+    if twice:
+        raise UnreadableData(path, "each column once", f"{', '.join(map(str, twice))} twice", "Rename one of them.")
+    try:
+        raw = _read_csv(path, wanted) if path.suffix == ".csv" else pq.read_table(path, columns=wanted).to_pandas()
+    except (pa.ArrowInvalid, OSError, pd.errors.ParserError, UnicodeDecodeError) as error:
+        raise _unreadable(path, error) from error
+    if raw.empty:
+        raise UnreadableData(path, "rows of readings", "a file without a row", "Export the readings again.")
+    return pd.DataFrame(raw).reset_index(drop=True)
+
+
+def _csv_header(path: Path) -> list[str]:
+    first = pd.read_csv(path, header=None, nrows=1, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+    return [str(name) for name in first.iloc[0]]
+
+
+def _read_csv(path: Path, wanted: list[str | None]) -> pd.DataFrame:
+    return pd.read_csv(
+        path,
+        usecols=wanted,  # type: ignore[arg-type]
+        dtype={wanted[0]: str},  # type: ignore[dict-item]
+        encoding="utf-8-sig",
+        low_memory=False,
+        index_col=False,
+        na_filter=True,
+    )
+
+
+def _unreadable(path: Path, error: Exception) -> UnreadableData:
+    kind = "a CSV file in UTF-8 with a header" if path.suffix == ".csv" else "a Parquet file"
+    return UnreadableData(path, kind, f"one that cannot be parsed ({error})", "Export it again.")
+
+
+def _offending(path: Path, column: pd.Series, wrong: pd.Series, expected: str, remedy: str) -> UnreadableData:
+    """An error that shows the first rows where `wrong` holds. Rows are counted from 1, without the header."""
+    rows = column[wrong]
+    shown = ", ".join(f"{value!r:.40} in row {int(row) + 1}" for row, value in rows.head(_SHOWN).items())  # type: ignore[call-overload]
+    more = f" and {len(rows) - _SHOWN} more" if len(rows) > _SHOWN else ""
+    return UnreadableData(path, f"{expected} in column {column.name}", f"{shown}{more}", remedy)
+
+
+def _names(raw: pd.DataFrame, asset_column: str, path: Path) -> pd.Series:
+    column = raw[asset_column]
+    if column.isna().any():
+        raise _offending(path, column, column.isna(), "the name of an asset", "Name the asset in every row.")
+    if pd.api.types.is_float_dtype(column) and (column == column.round()).all():
+        column = column.astype("int64")
+    return column.astype(str).str.strip()
+
+
+def _numbers(column: pd.Series, path: Path) -> pd.Series:
+    numbers = pd.to_numeric(column, errors="coerce").astype("float64")
+    text = numbers.isna() & column.notna()
+    if text.any():
+        remedy = "Leave a missing reading empty, and write decimals with a point."
+        raise _offending(path, column, text, "numbers", remedy)
+    return numbers
+
+
+def _whole_numbers(column: pd.Series, path: Path) -> pd.Series:
+    numbers = _numbers(column, path)
+    broken = ~np.isfinite(numbers) | (numbers != numbers.round())
+    if broken.any():
+        raise _offending(
+            path, column, broken, "whole numbers", "Count the asset's rows 1, 2, 3, ... without an empty cell."
+        )
+    return numbers.astype("int64")
+
+
+def _times(column: pd.Series, path: Path) -> pd.Series:
+    """Instants: numbers as they are (seconds of operation, say), timestamps in UTC (those without a zone are taken as UTC)."""
+    if pd.api.types.is_numeric_dtype(column) or pd.api.types.is_datetime64_any_dtype(column):
+        if column.isna().any():
+            raise _offending(path, column, column.isna(), "a time", "Fill in the time of every row.")
+        return column
+    text = column.astype("string").str.strip()
+    times = pd.to_datetime(text, format="ISO8601", errors="coerce", utc=True)
+    if times.isna().any():
+        remedy = "Write times as ISO 8601 (2026-03-29T02:00:00Z) or as numbers."
+        raise _offending(path, column, times.isna(), "timestamps", remedy)
+    zoned = text.str.contains(_OFFSET, regex=True).astype(bool)
+    if zoned.any() and not zoned.all():
+        expected = "either all timestamps with a time zone or none"
+        raise _offending(path, column, zoned != zoned.iloc[0], expected, "Write them all in UTC, with a Z.")
+    return pd.Series(times)
+
+
+def _in_order(table: pd.DataFrame, asset_type: AssetType, path: Path) -> pd.DataFrame:
+    """Rows asset by asset in the order of cycle (counted here where only the time orders them)."""
+    if TIME_COLUMN in table:
+        by_time = table.sort_values([NAME_COLUMN, TIME_COLUMN], kind="stable")
+        again = by_time.duplicated([NAME_COLUMN, TIME_COLUMN])
+        if again.any():
+            column = table[TIME_COLUMN].rename(str(asset_type.files.time_column))
+            raise _offending(
+                path, column, again.sort_index(), "one reading an asset and time", "Remove the repeated rows."
+            )
+        if CYCLE_COLUMN not in table:
+            by_time[CYCLE_COLUMN] = by_time.groupby(NAME_COLUMN, sort=False).cumcount() + 1
+        else:
+            _refuse_time_against_cycle(by_time, asset_type, path)
+        table = by_time
+    table = table.sort_values([NAME_COLUMN, CYCLE_COLUMN], kind="stable", ignore_index=True)
+    order = [NAME_COLUMN, CYCLE_COLUMN, RUL_COLUMN, *asset_type.signal_names]
+    return table[[name for name in order if name in table]]
+
+
+def _refuse_time_against_cycle(by_time: pd.DataFrame, asset_type: AssetType, path: Path) -> None:
+    falls = by_time.groupby(NAME_COLUMN, sort=False)[CYCLE_COLUMN].diff() < 0
+    if falls.any():
+        column = by_time[CYCLE_COLUMN].rename(str(asset_type.files.cycle_column))
+        remedy = "Mend the times, or map only one of cycle_column and time_column."
+        raise _offending(path, column, falls, "cycles that rise with the time", remedy)

@@ -1,0 +1,151 @@
+"""Errors that carry facts: what was expected, what came, what to do next.
+
+Every error is raised with its facts as fields and renders them as one sentence, so that a person can act on it and a
+program can read it. One map per transport turns the classes into exit codes (`cli.py`) or HTTP codes (`api/errors.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+
+class SmartSentryError(Exception):
+    """Base of every error that the project raises on purpose."""
+
+
+class ConfigurationError(SmartSentryError):
+    """A setting or a configuration file is wrong."""
+
+    def __init__(self, where: Path | str, problem: str, remedy: str) -> None:
+        self.where, self.problem, self.remedy = str(where), problem, remedy
+        super().__init__(f"{where}: {problem}. {remedy}")
+
+
+class DataUnavailable(SmartSentryError):
+    """No source could deliver a data set."""
+
+    def __init__(self, dataset: str, tried: Sequence[str], remedy: str) -> None:
+        self.dataset, self.tried, self.remedy = dataset, tuple(tried), remedy
+        super().__init__(f"{dataset} is not available; tried {'; '.join(tried)}. {remedy}")
+
+
+class ChecksumMismatch(SmartSentryError):
+    """A file is not the file that was pinned."""
+
+    def __init__(self, path: Path | str, expected: str, actual: str, remedy: str) -> None:
+        self.path, self.expected, self.actual, self.remedy = str(path), expected, actual, remedy
+        super().__init__(f"{path}: expected SHA-256 {expected}, found {actual}. {remedy}")
+
+
+class UnreadableData(SmartSentryError):
+    """A data file cannot be parsed into the columns that its asset type names."""
+
+    def __init__(self, path: Path | str, expected: str, found: str, remedy: str) -> None:
+        self.path, self.expected, self.found, self.remedy = str(path), expected, found, remedy
+        super().__init__(f"{path}: expected {expected}, found {found}. {remedy}")
+
+
+class TruthMissing(SmartSentryError):
+    """The true remaining life of a test set is not known, so it can be predicted but not scored."""
+
+    def __init__(self, dataset: str, path: Path | str) -> None:
+        self.dataset, self.path = dataset, str(path)
+        super().__init__(
+            f"{dataset} can be predicted but not scored: {path} is missing (one remaining life in cycles per test engine). "
+            f"Put the file there, for example from NASA's own C-MAPSS archive, and run the command again."
+        )
+
+
+class InsufficientData(SmartSentryError):
+    """Too few rows, assets or classes for what was asked."""
+
+    def __init__(self, what: str, have: int, need: int) -> None:
+        self.what, self.have, self.need = what, have, need
+        super().__init__(f"insufficient data: {what}: have {have}, need at least {need}. Add more history and try again.")
+
+
+class InvalidPredictions(SmartSentryError):
+    """Predictions that cannot be scored."""
+
+    def __init__(self, column: str, expected: str, found: str) -> None:
+        self.column, self.expected, self.found = column, expected, found
+        super().__init__(f"predictions cannot be scored: {column} must be {expected}, found {found}. Mend the step that made them.")
+
+
+class ModelUnavailable(SmartSentryError):
+    """No trained model is where one is needed."""
+
+    def __init__(self, where: Path | str, remedy: str) -> None:
+        self.where, self.remedy = str(where), remedy
+        super().__init__(f"no model at {where}. {remedy}")
+
+
+class VersioningFailed(SmartSentryError):
+    """DVC could not do what it was asked."""
+
+    def __init__(self, command: str, exit_code: int, said: str) -> None:
+        self.command, self.exit_code, self.said = command, exit_code, said
+        super().__init__(f"`{command}` ended with exit code {exit_code} instead of 0: {said}. Mend this and run it again.")
+
+
+class ServerNotReady(SmartSentryError):
+    """A server that was started does not answer."""
+
+    def __init__(self, name: str, address: str, problem: str, log: Path | str) -> None:
+        self.name, self.address, self.problem, self.log = name, address, problem, str(log)
+        super().__init__(f"{name} does not answer at {address}: {problem}. Its log is {log}.")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One rule of a data contract that a table breaks.
+
+    Attributes:
+        rule: the rule's name, e.g. "range" (docs/validation.md lists them all).
+        columns: the columns that it is about; none for a rule about the whole table.
+        message: what was expected and what came.
+        first_rows: the first offending rows: `row` (position in the table, from 1), asset_id, cycle and the columns' values.
+        remedy: what to do next.
+        split: the table: "train", "test" or "truth".
+    """
+
+    rule: str
+    columns: tuple[str, ...]
+    message: str
+    first_rows: tuple[dict[str, object], ...]
+    remedy: str
+    split: str = ""
+
+    def sentence(self) -> str:
+        """Rule, columns, facts, first offending rows and remedy in one line."""
+        about = f" on {', '.join(self.columns)}" if self.columns else ""
+        rows = "; ".join(", ".join(f"{name} {value}" for name, value in row.items()) for row in self.first_rows)
+        table = f"[{self.split}] " if self.split else ""
+        return f"{table}{self.rule}{about}: {self.message}.{f' First: {rows}.' if rows else ''} {self.remedy}"
+
+
+class ValidationFailed(SmartSentryError):
+    """A table breaks its data contract, so nothing may be trained or scored on it."""
+
+    SHOWN = 5
+
+    def __init__(self, dataset: str, split: str, findings: Sequence[Finding], data_docs: Path) -> None:
+        self.dataset, self.split, self.findings, self.data_docs = dataset, split, tuple(findings), data_docs
+        lines = [f"{number}. {finding.sentence()}" for number, finding in enumerate(findings[: self.SHOWN], start=1)]
+        if len(findings) > self.SHOWN:
+            lines.append(f"... and {len(findings) - self.SHOWN} more.")
+        title = f"the data break their contract in {len(findings)} finding{'' if len(findings) == 1 else 's'}"
+        super().__init__("\n".join([f"{dataset} {split}: {title}.", *lines, f"Data Docs: {data_docs}"]))
+
+
+class ExportDiffers(SmartSentryError):
+    """An exported model does not answer like the one it was made of."""
+
+    def __init__(self, what: str, difference: float, tolerance: float) -> None:
+        self.what, self.difference, self.tolerance = what, difference, tolerance
+        super().__init__(
+            f"the exported model's {what} differs by {difference:.2e}, allowed are {tolerance:.0e}. Nothing was promoted: keep"
+            " the earlier champion and report the candidate and its hyperparameters."
+        )

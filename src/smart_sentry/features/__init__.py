@@ -1,0 +1,1 @@
+"""Window kernels and named feature sets: pure functions over readings in arrival order."""

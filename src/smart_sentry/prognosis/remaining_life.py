@@ -1,0 +1,156 @@
+"""Remaining useful life with intervals whose coverage is measured: gradient boosting, conformalised by MAPIE."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from smart_sentry.files import write_json, write_whole
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+BoolArray = NDArray[np.bool_]
+
+_ROUNDS_SHARE_OF_QUANTILES = 0.5
+"""The quantile models need fewer rounds than the estimate: an interval's ends are smoother than its middle."""
+
+
+_MISS_FROM_ABOVE = 0.25
+"""Part of the allowed misses that the upper model starts from. Most rows of a monitored fleet have an open interval and can be
+missed from below alone, so the lower model starts from all of them; the conformal margin then settles the sum."""
+_OPEN_SHARE_OF_CAP = 0.96
+_FAR_AWAY = 1e6
+
+
+@dataclass(frozen=True)
+class RemainingLifeModel:
+    """An estimate and an interval.
+
+    Attributes:
+        estimate, lower, upper: xgboost.Boosters that give cycles.
+        margin_cycles: conformal calibration moves both ends of the interval outwards by this (inwards where negative).
+        cap_cycles: remaining life above this is all the same.
+        open_above_cycles: where the upper model reaches this, the interval is open: its end is the cap, meaning "or more".
+    """
+
+    estimate: Any
+    lower: Any
+    upper: Any
+    margin_cycles: float
+    cap_cycles: float
+    open_above_cycles: float
+
+    def predict(self, features: NDArray[Any]) -> FloatArray:
+        """(rows, 3) cycles: estimate, lower end, upper end; neither clipped nor ordered yet (`ordered_life` does both)."""
+        rows = np.ascontiguousarray(features, dtype=np.float32)
+        estimate, lower, upper = (model.inplace_predict(rows) for model in (self.estimate, self.lower, self.upper))
+        end = np.where(upper >= self.open_above_cycles, self.cap_cycles, upper + self.margin_cycles)
+        return np.column_stack([estimate, lower - self.margin_cycles, end]).astype(np.float64)
+
+    def save(self, folder: Path) -> None:
+        """Writes the boosters in XGBoost's own format and the margins as JSON."""
+        for name in ("estimate", "lower", "upper"):
+            write_whole(folder / f"rul_{name}.json", lambda part, name=name: getattr(self, name).save_model(part))
+        numbers = ("margin_cycles", "cap_cycles", "open_above_cycles")
+        write_json(folder / "rul_interval.json", {name: getattr(self, name) for name in numbers})
+
+    @classmethod
+    def load(cls, folder: Path) -> RemainingLifeModel:
+        """Reads what `save` wrote."""
+        import json
+
+        import xgboost
+
+        boosters = [xgboost.Booster(model_file=folder / f"rul_{name}.json") for name in ("estimate", "lower", "upper")]
+        return cls(*boosters, **json.loads((folder / "rul_interval.json").read_text(encoding="utf-8")))
+
+
+def ordered_life(raw: NDArray[Any], cap_cycles: float) -> FloatArray:
+    """Clips (rows, 3) estimate, lower, upper to 0..cap and lets the interval hold its estimate.
+
+    >>> ordered_life(np.array([[130.0, 90.0, 120.0]]), 125).tolist()
+    [[125.0, 90.0, 125.0]]
+    """
+    life = np.clip(np.asarray(raw, dtype=np.float64), 0.0, cap_cycles)
+    life[:, 1] = np.minimum(life[:, 1], life[:, 0])
+    life[:, 2] = np.maximum(life[:, 2], life[:, 0])
+    return life
+
+
+def fit_remaining_life(
+    features: NDArray[Any], rul_cycles: FloatArray, slot: IntArray, weight: FloatArray, fitted: BoolArray,
+    *, cap_cycles: float, trees: int, coverage: float, calibration_share: float, seed: int,
+) -> RemainingLifeModel:  # fmt: skip
+    """Fits the estimate on all assets, the interval's ends on most of them, and calibrates the ends on the others.
+
+    Args:
+        features: (rows, features)
+        rul_cycles: (rows,) true remaining life.
+        slot: (rows,) asset numbers; an asset either fits or calibrates the interval.
+        weight: (rows,) how often a row is seen in a monitored fleet (row_metrics.monitoring_weight): calibration rows are
+            drawn by it, so that coverage holds for the rows that a monitored fleet shows.
+        fitted: (rows,) which rows models are fitted to (labels.thinned); calibration knows no such choice.
+        cap_cycles: remaining life above this is all the same.
+        trees: boosting rounds of the estimate.
+        coverage: share of rows that the interval shall hold.
+        calibration_share: share of assets that calibrate.
+        seed: of the split, the draw and the trees.
+    """
+    target = np.minimum(rul_cycles, cap_cycles)
+    generator = np.random.default_rng(seed)
+    assets = generator.permutation(np.unique(slot))
+    calibrates = np.isin(slot, assets[: max(1, round(calibration_share * len(assets)))])
+    estimate = _boost(features[fitted], target[fitted], trees, seed, {"objective": "reg:squarederror"})
+    miss = 1.0 - coverage
+    rounds, rows = round(trees * _ROUNDS_SHARE_OF_QUANTILES), fitted & ~calibrates
+    lower, upper = (
+        _boost(features[rows], target[rows], rounds, seed, {"objective": "reg:quantileerror", "quantile_alpha": level})
+        for level in (miss, 1.0 - miss * _MISS_FROM_ABOVE)
+    )
+    drawn = generator.choice(
+        np.flatnonzero(calibrates), size=int(calibrates.sum()), p=weight[calibrates] / weight[calibrates].sum()
+    )
+    open_above = _OPEN_SHARE_OF_CAP * cap_cycles
+    margin = _conformal_margin(lower, upper, estimate, features[drawn], target[drawn], coverage, open_above)
+    boosters = (model.get_booster() for model in (estimate, lower, upper))
+    return RemainingLifeModel(*boosters, margin_cycles=margin, cap_cycles=cap_cycles, open_above_cycles=open_above)
+
+
+def _boost(features: NDArray[Any], target: FloatArray, rounds: int, seed: int, objective: dict[str, Any]) -> Any:
+    import xgboost
+
+    return xgboost.XGBRegressor(
+        n_estimators=rounds, tree_method="hist", n_jobs=1, random_state=seed, learning_rate=0.05, max_depth=4, subsample=0.6,
+        colsample_bytree=0.25, min_child_weight=10.0, reg_lambda=5.0, **objective,
+    ).fit(features, target)  # fmt: skip
+
+
+def _conformal_margin(
+    lower: Any, upper: Any, estimate: Any, features: NDArray[Any], target: FloatArray, coverage: float, open_above: float
+) -> float:
+    """Cycles by which both ends move outwards (Romano, Patterson and Candes, 2019), read off MAPIE's intervals.
+
+    Where the interval is open it cannot be missed from above; MAPIE sees that as an end far away.
+    """
+    from mapie.regression import ConformalizedQuantileRegressor
+    from sklearn.base import BaseEstimator, RegressorMixin
+
+    class OpenAbove(RegressorMixin, BaseEstimator):  # type: ignore[misc]
+        fitted_ = True
+
+        def fit(self, rows: NDArray[Any], cycles: FloatArray) -> OpenAbove:
+            upper.fit(rows, cycles)
+            return self
+
+        def predict(self, rows: NDArray[Any]) -> FloatArray:
+            end = np.asarray(upper.predict(rows), dtype=np.float64)
+            return np.where(end >= open_above, _FAR_AWAY, end)
+
+    conformal = ConformalizedQuantileRegressor([lower, OpenAbove(), estimate], confidence_level=coverage, prefit=True)
+    conformal.conformalize(features, target)
+    _, interval = conformal.predict_interval(features[:1], symmetric_correction=True)
+    return float(lower.predict(features[:1])[0]) - float(interval[0, 0, 0])

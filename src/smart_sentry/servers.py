@@ -1,0 +1,142 @@
+"""Starting a server as a process of its own, waiting until it answers, and stopping it with everything it started."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from smart_sentry.errors import ConfigurationError, ServerNotReady
+
+POLL_S = 0.5
+STOP_PATIENCE_S = 10.0
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server to run.
+
+    Attributes:
+        name: for messages, e.g. "MLflow".
+        command: program and arguments.
+        host, port: where it will listen.
+        ready_path: a path that answers 200 once the server is ready.
+        variables: environment variables beside those of this process.
+        folder: the working directory; None for that of this process.
+    """
+
+    name: str
+    command: Sequence[str]
+    host: str
+    port: int
+    ready_path: str
+    variables: Mapping[str, str] = field(default_factory=dict)
+    folder: Path | None = None
+
+    @property
+    def address(self) -> str:
+        """`http://host:port`"""
+        return f"http://{self.host}:{self.port}"
+
+
+def free_port(host: str = "127.0.0.1") -> int:
+    """A port that nothing listens on just now."""
+    with socket.socket() as probe:
+        probe.bind((host, 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def running(server: Server, log: Path, patience_s: float = 120) -> Iterator[subprocess.Popen[bytes]]:
+    """Runs a server for the length of the block; it answers when the block begins and is gone when it ends.
+
+    Args:
+        server: what to run.
+        log: takes its output.
+        patience_s: how long it may take until it answers.
+
+    Raises:
+        ConfigurationError: the port is taken.
+        ServerNotReady: it ended, or did not answer in time.
+    """
+    _demand_free(server)
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            server.command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            cwd=server.folder,
+            env={**os.environ, **server.variables},
+            start_new_session=True,  # a group of its own: stopping it stops its children too, and Ctrl-C does not hit it twice
+        )
+        try:
+            _wait_until_ready(server, process, log, patience_s)
+            yield process
+        finally:
+            stop(process)
+
+
+def stop(process: subprocess.Popen[bytes], patience_s: float = STOP_PATIENCE_S) -> None:
+    """Ends a process that leads its own group, and every process in that group: asked first, then killed."""
+    for how in (signal.SIGTERM, signal.SIGKILL):
+        try:
+            os.killpg(process.pid, how)
+        except ProcessLookupError:
+            break
+        if _group_ends(process, patience_s):
+            break
+    process.wait()
+
+
+def _group_ends(process: subprocess.Popen[bytes], patience_s: float) -> bool:
+    deadline = time.monotonic() + patience_s
+    while time.monotonic() < deadline:
+        process.poll()  # takes the leader's exit code, so that it does not stay in its group as a zombie
+        try:
+            os.killpg(process.pid, 0)
+        except ProcessLookupError:
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def _demand_free(server: Server) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((server.host, server.port))
+        except OSError as error:
+            problem = f"{server.name} cannot listen there ({error.strerror})"
+            raise ConfigurationError(
+                f"{server.host}:{server.port}", problem, "Stop what runs there, or set another port (docs/settings.md)."
+            ) from error
+
+
+def _wait_until_ready(server: Server, process: subprocess.Popen[bytes], log: Path, patience_s: float) -> None:
+    deadline = time.monotonic() + patience_s
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise ServerNotReady(server.name, server.address, f"it ended with exit code {process.returncode}", log)
+        if answers(server.address + server.ready_path):
+            return
+        time.sleep(POLL_S)
+    raise ServerNotReady(server.name, server.address, f"no answer within {patience_s:g} s", log)
+
+
+def answers(url: str, timeout_s: float = 5) -> bool:
+    """Whether a GET gives 200."""
+    try:
+        with urllib.request.urlopen(url, timeout=timeout_s) as answer:
+            return bool(answer.status == 200)
+    except (urllib.error.URLError, TimeoutError, ConnectionError):
+        return False
