@@ -47,7 +47,7 @@ lock: $(BIN)/uv  ## resolve the dependencies anew, after a change of pyproject.t
 	  --no-annotate --no-emit-index-url - --output-file requirements-uv.lock
 
 clean:  ## remove the environment and the tools' caches; data, models and runs stay
-	rm -rf $(VENV) build dist src/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) build dist src/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .grimp_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The first Python that is new enough; 3.11 comes first because the locked versions were tried together on it.

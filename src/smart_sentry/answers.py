@@ -96,7 +96,9 @@ def answer_newest(
     warming = (batch.readings_seen[rows] < bundle.feature_model.params.warm_after).tolist()
     explained = [place for place, reading in enumerate(newest) if reading.top > 0]
     slots = [newest[place].slot for place in explained]
-    pushes = dict(zip(explained, contributions(bundle, stream, slots, features[explained], regime[explained]), strict=True))
+    pushes = dict(
+        zip(explained, contributions(bundle, stream, slots, features[explained], regime[explained]), strict=True)
+    )
     return [
         FailureAssessment(
             asset_id=reading.asset_id,
@@ -152,5 +154,7 @@ def _largest(bundle: Bundle, pushes: FloatArray, reading: Newest) -> tuple[Signa
     columns = model.sensor_columns[model.moving[order]]
     return tuple(
         SignalContribution(signal=signals[column].name, contribution=push, value=value, unit=signals[column].unit)
-        for column, push, value in zip(columns.tolist(), pushes[order].tolist(), reading.values[columns].tolist(), strict=True)
+        for column, push, value in zip(
+            columns.tolist(), pushes[order].tolist(), reading.values[columns].tolist(), strict=True
+        )
     )

@@ -29,6 +29,11 @@ class Settings(BaseSettings):
     workers: int = Field(default=2, ge=1, description="local processes for tuning and forests")
     host: str = Field(default="127.0.0.1", description="address that servers bind to")
     port: int = Field(default=3000, ge=1, le=65535, description="port of the prediction service")
+    served: str | None = Field(default=None, description="data set whose champion is served; default: the first by name that is packaged")
+    access_log: bool = Field(default=False, description="whether the prediction service logs every request")
+    body_limit_bytes: int = Field(default=5_000_000, ge=1000, description="largest request body that the prediction service takes")
+    request_assets: int = Field(default=1000, ge=1, description="most assets of one prediction request")
+    request_readings: int = Field(default=50_000, ge=1, description="most readings of one prediction request, all assets together")
     mlflow_port: int = Field(default=5000, ge=1, le=65535, description="port of MLflow's web interface")
     prefect_port: int = Field(default=4200, ge=1, le=65535, description="port of Prefect's server and web interface")
 

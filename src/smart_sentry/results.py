@@ -86,3 +86,42 @@ def _report(content: object) -> EvaluationReport | None:
 def _text(report: EvaluationReport | None, read: Callable[[EvaluationReport], Estimate | None]) -> str:
     estimate = None if report is None else read(report)
     return "-" if estimate is None else str(estimate)
+
+
+@dataclass(frozen=True)
+class SummaryRow:
+    """One data set in the table of all: figures as text, '-' where there is none."""
+
+    dataset: str
+    cells: tuple[str, ...]
+
+
+SUMMARY_COLUMNS = (
+    "test F1", "test AP", "CV F1 / AP", "seed F1", "RUL RMSE capped / uncapped", "NASA score", "interval: held / width",
+    "alerted", "false per 1000",
+)  # fmt: skip
+
+
+def summary_rows(processed: Path, dataset: str) -> tuple[SummaryRow, str | None]:
+    """A data set's line in the table of all, and the sentence that tells why it could not be scored, if so."""
+    content = json.loads((processed / EVALUATION_FILE).read_text(encoding="utf-8"))
+    choice = json.loads((processed / "choice.json").read_text(encoding="utf-8"))
+    validated, seed = _report(choice["cross_validation"]), _report(content.get(SEED_METHOD))
+    assert validated is not None
+    cross = f"{validated.row.f1.value:.3f} / {validated.row.average_precision.value:.3f}"
+    report = _report(content.get(CHAMPION))
+    if report is None:
+        return SummaryRow(dataset, ("truth missing", "-", cross, *["-"] * (len(SUMMARY_COLUMNS) - 3))), content[UNSCORED]
+    rul, event = report.rul, report.event
+    assert rul is not None
+    return SummaryRow(dataset, (
+        str(report.row.f1),
+        str(report.row.average_precision),
+        cross,
+        _text(seed, lambda found: found.row.f1),
+        f"{rul.rmse_capped_cycles} / {rul.rmse_uncapped_cycles}",
+        f"{rul.nasa_score_capped.value:.0f} / {rul.nasa_score_uncapped.value:.0f}",
+        f"{rul.interval_coverage} / {rul.interval_mean_width_cycles:.1f}",
+        f"{event.assets_alerted} of {event.assets_due}",
+        f"{event.false_alarms_per_1000_healthy_cycles} (strict {event.strict_false_alarms_per_1000_healthy_cycles.value:.2f})",
+    )), None  # fmt: skip

@@ -1,6 +1,5 @@
 """What the libraries find in the environment."""
 
-import os
 from pathlib import Path
 
 import pytest
@@ -31,14 +30,14 @@ def test_library_environment_gives_absolute_folders_for_a_relative_home(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert library_environment(Path("."))["BENTOML_HOME"] == str(tmp_path.resolve() / ".home" / "bentoml")
+    assert library_environment(Path())["BENTOML_HOME"] == str(tmp_path.resolve() / ".home" / "bentoml")
 
 
 def test_work_in_place_without_setting_finds_the_checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SMART_SENTRY_HOME", raising=False)
     monkeypatch.chdir(tmp_path)
     assert work_in_place() == {"directory": str(ROOT)}
-    assert os.getcwd() == str(ROOT)
+    assert Path.cwd() == ROOT
 
 
 def test_work_in_place_in_a_folder_that_is_no_checkout_says_what_to_set(

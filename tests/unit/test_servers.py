@@ -46,16 +46,17 @@ def test_running_server_that_ignores_sigterm_is_killed_with_its_child(
 
 def test_running_server_that_ends_early_names_its_exit_code_and_log(tmp_path: Path) -> None:
     server = files_server(tmp_path, "-c", "raise SystemExit(7)")
-    with pytest.raises(ServerNotReady, match=r"it ended with exit code 7\. Its log is .*server\.log"):
-        with running(server, tmp_path / "server.log"):
-            pass
+    with (
+        pytest.raises(ServerNotReady, match=r"it ended with exit code 7\. Its log is .*server\.log"),
+        running(server, tmp_path / "server.log"),
+    ):
+        pass
 
 
 def test_running_server_that_never_answers_is_stopped_after_its_patience(tmp_path: Path) -> None:
     server = files_server(tmp_path, "-c", "import time; time.sleep(600)")
-    with pytest.raises(ServerNotReady, match=r"no answer within 1 s"):
-        with running(server, tmp_path / "log", patience_s=1):
-            pass
+    with pytest.raises(ServerNotReady, match=r"no answer within 1 s"), running(server, tmp_path / "log", patience_s=1):
+        pass
 
 
 def test_running_server_on_a_taken_port_says_which(tmp_path: Path) -> None:
@@ -63,6 +64,7 @@ def test_running_server_on_a_taken_port_says_which(tmp_path: Path) -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        with pytest.raises(ConfigurationError, match=rf"127\.0\.0\.1:{port}: MLflow cannot listen there"):
-            with running(Server("MLflow", ["true"], "127.0.0.1", port, "/"), tmp_path / "log"):
-                pass
+        server = Server("MLflow", ["true"], "127.0.0.1", port, "/")
+        expected = rf"127\.0\.0\.1:{port}: MLflow cannot listen there"
+        with pytest.raises(ConfigurationError, match=expected), running(server, tmp_path / "log"):
+            pass

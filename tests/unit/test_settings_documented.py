@@ -25,4 +25,4 @@ def test_settings_page_gives_the_defaults_that_hold() -> None:
 
 
 def test_settings_page_lists_every_variable_that_the_project_sets_for_libraries() -> None:
-    assert set(library_environment(Path("."))) <= set(DOCUMENTED)
+    assert set(library_environment(Path())) <= set(DOCUMENTED)

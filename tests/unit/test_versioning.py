@@ -95,6 +95,8 @@ def test_clear_outputs_removes_files_and_folders_and_nothing_else(tmp_path: Path
 
 
 def test_versions_outside_a_repository_tells_what_dvc_said(tmp_path: Path) -> None:
-    with pytest.raises(VersioningFailed, match=r"`dvc status --json get@FD001` ended with exit code 253.*not inside") as e:
+    with pytest.raises(
+        VersioningFailed, match=r"`dvc status --json get@FD001` ended with exit code 253.*not inside"
+    ) as e:
         Versions(tmp_path).changed([stage("get")])
     assert e.value.exit_code == 253

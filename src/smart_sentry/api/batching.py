@@ -37,8 +37,8 @@ class AdaptiveBatcher:
         answer: answers any number of histories, each by itself.
         observe: is told how many requests a pass answered.
         most_readings: a pass takes no further request from this many readings on, so that early ones are not kept waiting.
-        inline_readings: a smaller pass runs on the event loop, which is faster than to hand it to a thread; a larger one runs in a
-            thread, and meanwhile the loop decodes the next requests.
+        inline_readings: a smaller pass runs on the event loop, which is faster than to hand it to a thread; a larger one
+            runs in a thread, and meanwhile the loop decodes the next requests.
     """
 
     def __init__(
@@ -73,7 +73,9 @@ class AdaptiveBatcher:
             asyncio.get_running_loop().call_soon(self._next_pass)
         else:
             loop = asyncio.get_running_loop()
-            running = loop.run_in_executor(self._thread, self._run, jobs, lambda *one: loop.call_soon_threadsafe(_settle, *one))
+            running = loop.run_in_executor(
+                self._thread, self._run, jobs, lambda *one: loop.call_soon_threadsafe(_settle, *one)
+            )
             running.add_done_callback(lambda _: self._next_pass())
 
     def _take(self) -> tuple[list[_Job], int]:
@@ -87,7 +89,7 @@ class AdaptiveBatcher:
     def _run(self, jobs: list[_Job], settle: Callable[[_Job, list[FailureAssessment] | Exception], object]) -> None:
         try:
             answers = self._answer([history for job in jobs for history in job.histories])
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - a worker's outermost loop: every waiting client must hear of it
             _log.exception("a pass over %d requests failed", len(jobs))
             if len(jobs) == 1:
                 settle(jobs[0], error)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -122,15 +123,19 @@ def _name_mistakes(found: Iterable[str], field: str, names: frozenset[str]) -> I
     for name in sorted(names - set(found)):
         yield ErrorDetail(field=f"{field}.{name}", reason="signal is missing")
     for name in sorted(set(found) - names):
-        yield ErrorDetail(field=f"{field}.{name[:64]}", reason="unknown signal; GET /model lists those that the model takes")
+        yield ErrorDetail(
+            field=f"{field}.{name[:64]}", reason="unknown signal; GET /model lists those that the model takes"
+        )
 
 
 def _cycle_mistakes(asset: AssetReadings, field: str) -> Iterator[ErrorDetail]:
     cycles = _cycles(asset)
-    for row, (before, here) in enumerate(zip(cycles, cycles[1:], strict=False), start=1):
+    for row, (before, here) in enumerate(pairwise(cycles), start=1):
         if here <= before:
             where = f"{field}.cycles.{row}" if asset.readings is None else f"{field}.readings.{row}.cycle"
-            yield ErrorDetail(field=where, reason=f"cycle {here} after cycle {before}: readings must stand in rising order, each once")
+            yield ErrorDetail(
+                field=where, reason=f"cycle {here} after cycle {before}: readings must stand in rising order, each once"
+            )
             return
 
 

@@ -34,7 +34,9 @@ class Reading(TypedDict):
     __pydantic_config__ = ConfigDict(extra="forbid", strict=True)  # type: ignore[misc]
 
     cycle: Cycle
-    signals: Annotated[dict[str, Number], Field(description="signal name -> value in the signal's unit; GET /model lists them")]
+    signals: Annotated[
+        dict[str, Number], Field(description="signal name -> value in the signal's unit; GET /model lists them")
+    ]
 
 
 def _one_of_two_forms(schema: dict[str, Any]) -> None:
@@ -53,12 +55,15 @@ class AssetReadings(_Strict):
     model_config = ConfigDict(json_schema_extra=_one_of_two_forms)
 
     asset_id: Annotated[str, Field(min_length=1, max_length=128)]
-    readings: Annotated[list[Reading] | None, Field(min_length=1, fail_fast=True, description="rows: one object a cycle")] = None
+    readings: Annotated[
+        list[Reading] | None, Field(min_length=1, fail_fast=True, description="rows: one object a cycle")
+    ] = None
     cycles: Annotated[
         list[Cycle] | None, Field(min_length=1, fail_fast=True, description="columns: cycles, strictly increasing")
     ] = None
     signals: Annotated[
-        dict[str, Numbers] | None, Field(min_length=1, description="columns: signal name -> one value a cycle, in its unit")
+        dict[str, Numbers] | None,
+        Field(min_length=1, description="columns: signal name -> one value a cycle, in its unit"),
     ] = None
 
     @model_validator(mode="after")
@@ -74,7 +79,10 @@ class PredictionRequest(_Strict):
 
     assets: Annotated[list[AssetReadings], Field(min_length=1, fail_fast=True)]
     top_contributions: Annotated[
-        int, Field(ge=0, le=MOST_CONTRIBUTIONS, description="how many signals to name that moved the probability most; 0: none")
+        int,
+        Field(
+            ge=0, le=MOST_CONTRIBUTIONS, description="how many signals to name that moved the probability most; 0: none"
+        ),
     ] = 5
 
 
@@ -91,7 +99,9 @@ class PredictionResponse(BaseModel):
 class ErrorDetail(BaseModel):
     """One thing that is wrong with a request."""
 
-    field: str = Field(description="where it stands, e.g. 'assets.0.readings.3.signals.sensor_4'; 'body' or 'header' for the whole")
+    field: str = Field(
+        description="where it stands, e.g. 'assets.0.readings.3.signals.sensor_4'; 'body' or 'header' for the whole"
+    )
     reason: str
 
 

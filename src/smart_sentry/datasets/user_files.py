@@ -52,7 +52,7 @@ class UserFiles:
             ConfigurationError: the mapping names no ordering column.
             DataUnavailable: there is no train file.
             UnreadableData: a file cannot be read as mapped, or a train asset does not run to its failure.
-            InsufficientData: fewer than two train assets, or three where the test is to be set aside (two train on).
+            InsufficientData: the train file holds fewer than two assets.
         """
         folder = raw_folder / self.asset_type.name
         train_path, test_path = self._train(folder), find_file(folder, "test")

@@ -6,6 +6,7 @@ the mapping says stops with the file, the column and the first offending rows.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,13 +15,14 @@ import pandas as pd
 import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
-from smart_sentry.assets import ASSET_COLUMN, CYCLE_COLUMN, RUL_COLUMN, AssetType
+from smart_sentry.assets import CYCLE_COLUMN, RUL_COLUMN, AssetType
 from smart_sentry.errors import ConfigurationError, UnreadableData
 
 NAME_COLUMN = "asset_name"
 TIME_COLUMN = "time"
 _SHOWN = 3
-_OFFSET = r"(?:[zZ]|[+-]\d{2}:?\d{2})$"
+_ZONED = r"[T ]\d{2}.*(?:[zZ]|[+-]\d{2}(?::?\d{2})?)$"
+"""A timestamp whose time of day ends in Z or in an offset from UTC."""
 
 
 def read_user_table(path: Path, asset_type: AssetType, *, rul_required: bool) -> pd.DataFrame:
@@ -44,10 +46,9 @@ def read_user_table(path: Path, asset_type: AssetType, *, rul_required: bool) ->
         problem, remedy = "neither cycle_column nor time_column is set", "Name the column that orders an asset's rows."
         raise ConfigurationError(f"files of asset type {asset_type.name}", problem, remedy)
     source_of = {name: mapping.columns.get(name, name) for name in asset_type.signal_names}
-    needed = [mapping.asset_column, mapping.cycle_column, mapping.time_column, *source_of.values()]
-    if rul_required:
-        needed.append(mapping.rul_column)
-    raw = _read(path, [name for name in needed if name is not None], optional=mapping.rul_column)
+    rul_column = mapping.rul_column if rul_required else None
+    ordering = [name for name in (mapping.cycle_column, mapping.time_column, rul_column) if name is not None]
+    raw = _read(path, [mapping.asset_column, *ordering, *source_of.values()], optional=mapping.rul_column)
     table = pd.DataFrame({NAME_COLUMN: _names(raw, mapping.asset_column, path)})
     if mapping.time_column is not None:
         table[TIME_COLUMN] = _times(raw[mapping.time_column], path)
@@ -70,13 +71,17 @@ def _read(path: Path, needed: Sequence[str], optional: str | None) -> pd.DataFra
         expected, found = f"the columns {', '.join(absent)}", f"only the columns {', '.join(header)}"
         remedy = "Mend the file, or map the names under `files:` in its configs/assets/<type>.yaml."
         raise UnreadableData(path, expected, found, remedy)
-    wanted = list(dict.fromkeys([*needed, *([optional] if optional in header else [])]))
-    twice = [name for name in wanted if header.count(str(name)) > 1]
+    wanted = list(dict.fromkeys([*needed, *(name for name in header if name == optional)]))
+    twice = [name for name in wanted if header.count(name) > 1]
     if twice:
-        raise UnreadableData(path, "each column once", f"{', '.join(map(str, twice))} twice", "Rename one of them.")
+        raise UnreadableData(path, "each column once", f"{', '.join(twice)} twice", "Rename one of them.")
     try:
-        raw = _read_csv(path, wanted) if path.suffix == ".csv" else pq.read_table(path, columns=wanted).to_pandas()
-    except (pa.ArrowInvalid, OSError, pd.errors.ParserError, UnicodeDecodeError) as error:
+        raw = (
+            _read_csv(path, wanted)
+            if path.suffix == ".csv"
+            else pq.read_table(path, columns=wanted).to_pandas(ignore_metadata=True)
+        )
+    except (pa.ArrowInvalid, OSError, pd.errors.ParserError, pd.errors.ParserWarning, UnicodeDecodeError) as error:
         raise _unreadable(path, error) from error
     if raw.empty:
         raise UnreadableData(path, "rows of readings", "a file without a row", "Export the readings again.")
@@ -88,16 +93,13 @@ def _csv_header(path: Path) -> list[str]:
     return [str(name) for name in first.iloc[0]]
 
 
-def _read_csv(path: Path, wanted: list[str | None]) -> pd.DataFrame:
-    return pd.read_csv(
-        path,
-        usecols=wanted,  # type: ignore[arg-type]
-        dtype={wanted[0]: str},  # type: ignore[dict-item]
-        encoding="utf-8-sig",
-        low_memory=False,
-        index_col=False,
-        na_filter=True,
-    )
+def _read_csv(path: Path, wanted: list[str]) -> pd.DataFrame:
+    with warnings.catch_warnings():
+        # Rows longer than the header would lose their last fields with no more than a warning.
+        warnings.simplefilter("error", pd.errors.ParserWarning)
+        return pd.read_csv(
+            path, usecols=wanted, dtype={wanted[0]: str}, encoding="utf-8-sig", low_memory=False, index_col=False
+        )
 
 
 def _unreadable(path: Path, error: Exception) -> UnreadableData:
@@ -115,15 +117,18 @@ def _offending(path: Path, column: pd.Series, wrong: pd.Series, expected: str, r
 
 def _names(raw: pd.DataFrame, asset_column: str, path: Path) -> pd.Series:
     column = raw[asset_column]
-    if column.isna().any():
-        raise _offending(path, column, column.isna(), "the name of an asset", "Name the asset in every row.")
+    empty = column.isna() | (column.astype(str).str.strip() == "")
+    if empty.any():
+        raise _offending(path, column, empty, "the name of an asset", "Name the asset in every row.")
     if pd.api.types.is_float_dtype(column) and (column == column.round()).all():
         column = column.astype("int64")
     return column.astype(str).str.strip()
 
 
 def _numbers(column: pd.Series, path: Path) -> pd.Series:
-    numbers = pd.to_numeric(column, errors="coerce").astype("float64")
+    # Times would silently become nanoseconds.
+    readable = column.astype(str) if pd.api.types.is_datetime64_any_dtype(column) else column
+    numbers = pd.to_numeric(readable, errors="coerce").astype("float64")
     text = numbers.isna() & column.notna()
     if text.any():
         remedy = "Leave a missing reading empty, and write decimals with a point."
@@ -147,12 +152,15 @@ def _times(column: pd.Series, path: Path) -> pd.Series:
         if column.isna().any():
             raise _offending(path, column, column.isna(), "a time", "Fill in the time of every row.")
         return column
+    numbers = pd.to_numeric(column, errors="coerce")
+    if numbers.notna().mean() > 0.5:
+        raise _offending(path, column, numbers.isna(), "times as numbers", "Mend these rows.")
     text = column.astype("string").str.strip()
     times = pd.to_datetime(text, format="ISO8601", errors="coerce", utc=True)
     if times.isna().any():
         remedy = "Write times as ISO 8601 (2026-03-29T02:00:00Z) or as numbers."
         raise _offending(path, column, times.isna(), "timestamps", remedy)
-    zoned = text.str.contains(_OFFSET, regex=True).astype(bool)
+    zoned = text.str.contains(_ZONED, regex=True).astype(bool)
     if zoned.any() and not zoned.all():
         expected = "either all timestamps with a time zone or none"
         raise _offending(path, column, zoned != zoned.iloc[0], expected, "Write them all in UTC, with a Z.")
@@ -161,25 +169,23 @@ def _times(column: pd.Series, path: Path) -> pd.Series:
 
 def _in_order(table: pd.DataFrame, asset_type: AssetType, path: Path) -> pd.DataFrame:
     """Rows asset by asset in the order of cycle (counted here where only the time orders them)."""
-    if TIME_COLUMN in table:
-        by_time = table.sort_values([NAME_COLUMN, TIME_COLUMN], kind="stable")
-        again = by_time.duplicated([NAME_COLUMN, TIME_COLUMN])
+    if TIME_COLUMN in table and CYCLE_COLUMN in table:
+        _refuse_time_against_cycle(table, asset_type, path)
+    elif TIME_COLUMN in table:
+        table = table.sort_values([NAME_COLUMN, TIME_COLUMN], kind="stable")
+        again = table.duplicated([NAME_COLUMN, TIME_COLUMN])
         if again.any():
-            column = table[TIME_COLUMN].rename(str(asset_type.files.time_column))
-            raise _offending(
-                path, column, again.sort_index(), "one reading an asset and time", "Remove the repeated rows."
-            )
-        if CYCLE_COLUMN not in table:
-            by_time[CYCLE_COLUMN] = by_time.groupby(NAME_COLUMN, sort=False).cumcount() + 1
-        else:
-            _refuse_time_against_cycle(by_time, asset_type, path)
-        table = by_time
+            times = table[TIME_COLUMN].rename(str(asset_type.files.time_column))
+            remedy = "Remove the repeated rows, or number the rows and map cycle_column."
+            raise _offending(path, times, again, "one reading an asset and time", remedy)
+        table[CYCLE_COLUMN] = table.groupby(NAME_COLUMN, sort=False).cumcount() + 1
     table = table.sort_values([NAME_COLUMN, CYCLE_COLUMN], kind="stable", ignore_index=True)
     order = [NAME_COLUMN, CYCLE_COLUMN, RUL_COLUMN, *asset_type.signal_names]
     return table[[name for name in order if name in table]]
 
 
-def _refuse_time_against_cycle(by_time: pd.DataFrame, asset_type: AssetType, path: Path) -> None:
+def _refuse_time_against_cycle(table: pd.DataFrame, asset_type: AssetType, path: Path) -> None:
+    by_time = table.sort_values([NAME_COLUMN, TIME_COLUMN, CYCLE_COLUMN], kind="stable")
     falls = by_time.groupby(NAME_COLUMN, sort=False)[CYCLE_COLUMN].diff() < 0
     if falls.any():
         column = by_time[CYCLE_COLUMN].rename(str(asset_type.files.cycle_column))

@@ -10,7 +10,7 @@ from smart_sentry.stages.stage import StageContext, StageResult
 def run(context: StageContext) -> StageResult:
     """Fetches what is not there yet and writes data/interim/<dataset>."""
     settings = context.settings
-    source = source_for(context.dataset, settings, settings.configs_folder / "assets")
+    source = source_for(context.dataset, settings, settings.configs_folder / "assets", context.params.seed)
     report = source.fetch(settings.raw_folder)
     fleet = source.load(settings.raw_folder)
     files = save_interim(context.interim, fleet)

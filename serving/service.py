@@ -1,0 +1,46 @@
+"""The prediction service under BentoML: `bentoml serve serving.service:PredictionService`.
+
+It serves the packaged champion of the project's folder or, inside a Bento, the one that the Bento carries. All it does is in
+smart_sentry.api; here it is only put under BentoML's server.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parents[1]
+if (HERE / "src" / "smart_sentry").is_dir() and str(HERE / "src") not in sys.path:
+    sys.path.insert(0, str(HERE / "src"))  # a Bento carries the sources: nothing of the project need be installed
+
+os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
+
+import bentoml  # noqa: E402
+
+from smart_sentry.api.prediction import create_app  # noqa: E402
+from smart_sentry.champion import load_champion  # noqa: E402
+from smart_sentry.config import Settings  # noqa: E402
+
+SETTINGS = Settings()
+IN_A_BENTO = (HERE.parent / "bento.yaml").is_file()
+HOME = HERE if IN_A_BENTO or "home" not in SETTINGS.model_fields_set else SETTINGS.home
+
+APP = create_app(lambda: load_champion(HOME, SETTINGS.served), SETTINGS)
+
+
+@bentoml.service(
+    name="smart_sentry",
+    workers=1,  # one compiled model pass at a time saturates a core; more workers: more cores
+    http={"host": SETTINGS.host, "port": SETTINGS.port},
+    logging={"access": {"enabled": SETTINGS.access_log}},
+    metrics={"enabled": False},  # smart_sentry.api.metrics: BentoML's make a label of every path that anybody asks for
+    tracing={"excluded_urls": ".*"},  # no exporter is configured, and an unused span costs as much as the model
+)
+@bentoml.asgi_app(APP)
+class PredictionService:
+    """Failure probability, alarm and remaining useful life of machines, from their recent readings."""
+
+    def __is_ready__(self) -> bool:
+        """For BentoML's own /readyz."""
+        return APP.state.served.loaded is not None

@@ -1,0 +1,102 @@
+"""The prediction service as a web application, with any server under it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.openapi.utils import get_openapi
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+from starlette.routing import Route
+
+from smart_sentry import __version__
+from smart_sentry.answers import answer_histories
+from smart_sentry.api.batching import AdaptiveBatcher
+from smart_sentry.api.documentation import refusal, with_prediction
+from smart_sentry.api.endpoint import PredictionEndpoint
+from smart_sentry.api.errors import STATUS_NAMES, error_body, http_error
+from smart_sentry.api.metrics import CONTENT_TYPE, ServiceMetrics
+from smart_sentry.api.model import ModelDescription, describe
+from smart_sentry.api.served import ServedModel
+from smart_sentry.bundle import Bundle
+from smart_sentry.config import Settings
+from smart_sentry.errors import SmartSentryError
+
+_UNAVAILABLE: dict[int | str, dict[str, Any]] = {503: refusal(503)}
+
+
+def create_app(load: Callable[[], Bundle], settings: Settings) -> FastAPI:
+    """Builds the application. Its model is loaded when it starts.
+
+    Args:
+        load: brings a verified bundle, or raises why it cannot; then /ready, /model and /predict answer 503.
+        settings: how much one request may ask.
+    """
+    served, metrics = ServedModel(load), ServiceMetrics()
+    batcher = AdaptiveBatcher(lambda histories: answer_histories(served.bundle(), histories), metrics.passed)
+    endpoint = PredictionEndpoint(served, settings, batcher, metrics)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        served.start()
+        endpoint.start()
+        metrics.loaded(served.loaded)
+        yield
+        batcher.close()
+
+    app = FastAPI(
+        title="Smart Sentry predictions",
+        version=__version__,
+        description="Failure probability, alarm and remaining useful life of machines, from their recent readings.",
+        lifespan=lifespan,
+    )
+    # Inserted, not added: the hot path is the first route that is tried.
+    app.router.routes.insert(0, Route("/predict", endpoint, methods=["POST"], name="predict"))
+    _add_status_routes(app, served, metrics)
+    app.add_exception_handler(SmartSentryError, _tell_error)
+    app.add_exception_handler(HTTPException, _tell_http_exception)
+    app.state.served = served
+    app.openapi = partial(_openapi, app, served)  # type: ignore[method-assign]
+    return app
+
+
+def _add_status_routes(app: FastAPI, served: ServedModel, metrics: ServiceMetrics) -> None:
+    @app.get("/health", tags=["status"], summary="Whether the process lives")
+    async def health() -> dict[str, str]:
+        return {"status": "alive"}
+
+    @app.get("/ready", tags=["status"], summary="Whether a verified model is loaded", responses=_UNAVAILABLE)
+    async def ready() -> dict[str, str]:
+        return {"status": "ready", "model_version": served.bundle().version}
+
+    @app.get("/model", tags=["prediction"], summary="The served model and its signals", responses=_UNAVAILABLE)
+    async def model() -> ModelDescription:
+        return describe(served.bundle())
+
+    text = {200: {"description": "Prometheus metrics", "content": {"text/plain": {"schema": {"type": "string"}}}}}
+
+    @app.get("/metrics", tags=["status"], summary="Prometheus metrics", response_class=Response, responses=text)  # type: ignore[arg-type]
+    async def exposition() -> Response:
+        return Response(metrics.exposition(), headers={"content-type": CONTENT_TYPE})
+
+
+async def _tell_error(_: Request, error: Exception) -> Response:
+    status, body = http_error(error)
+    return JSONResponse(body.model_dump(), status)
+
+
+async def _tell_http_exception(_: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    body = error_body(STATUS_NAMES.get(error.status_code, "refused"), str(error.detail))
+    return JSONResponse(body.model_dump(), error.status_code, error.headers)
+
+
+def _openapi(app: FastAPI, served: ServedModel) -> dict[str, Any]:
+    if app.openapi_schema is None:
+        document = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+        app.openapi_schema = with_prediction(document, served.loaded)
+    return app.openapi_schema

@@ -1,0 +1,250 @@
+"""The command line. Commands parse, call and print; libraries are imported when a command needs them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from smart_sentry.stages.stage import StageContext
+
+app = typer.Typer(
+    name="smart-sentry", help="Predictive maintenance that a team can run, retrain and trust.", no_args_is_help=True,
+    pretty_exceptions_enable=False, rich_markup_mode=None, add_completion=False,
+)  # fmt: skip
+data_app = typer.Typer(help="Bring and look at data sets.", no_args_is_help=True)
+phases_app = typer.Typer(help="Operating phases.", no_args_is_help=True)
+asset_app = typer.Typer(help="Asset types (configs/assets).", no_args_is_help=True)
+app.add_typer(data_app, name="data")
+app.add_typer(phases_app, name="phases")
+app.add_typer(asset_app, name="asset")
+
+Dataset = Annotated[str, typer.Argument(help="FD001..FD004, motor_fleet, or your own asset type", metavar="DATASET")]
+SCORED_SETS = ("FD001", "FD002", "FD003", "FD004")
+
+
+def main() -> None:
+    """Runs the command line; a known error is one sentence and exit code 1, never a traceback."""
+    from smart_sentry.errors import SmartSentryError
+
+    try:
+        app()
+    except SmartSentryError as error:
+        typer.echo(f"smart-sentry: {error}", err=True)
+        sys.exit(1)
+
+
+def _context(dataset: str) -> StageContext:
+    from smart_sentry.config import Settings
+    from smart_sentry.environment import prepare_environment
+    from smart_sentry.params import load_params
+    from smart_sentry.stages.stage import StageContext
+
+    settings = Settings()
+    prepare_environment(settings)
+    return StageContext(dataset, load_params(settings.home / "params.yaml"), settings)
+
+
+@data_app.command("get")
+def data_get(dataset: Dataset = "FD001") -> None:
+    """Bring a data set's raw files, checked, from a local copy or from NASA."""
+    from smart_sentry.datasets.catalog import source_for
+
+    context = _context(dataset)
+    settings = context.settings
+    report = source_for(dataset, settings, settings.configs_folder / "assets", context.params.seed).fetch(settings.raw_folder)
+    typer.echo(f"{dataset}: {len(report.files)} files, {report.size_bytes / 1e6:.1f} MB, from {report.origin}")
+    for name in report.missing:
+        typer.echo(f"  missing: {name} (predicting works without it, scoring does not)")
+
+
+@data_app.command("list")
+def data_list() -> None:
+    """Name all data sets."""
+    from smart_sentry.config import Settings
+    from smart_sentry.datasets.catalog import known_names
+
+    settings = Settings()
+    for name in known_names(settings, settings.configs_folder / "assets"):
+        typer.echo(name)
+
+
+@data_app.command("show")
+def data_show(dataset: Dataset) -> None:
+    """Show rows, assets and signals of a data set that was brought."""
+    from smart_sentry.datasets.catalog import source_for
+
+    context = _context(dataset)
+    settings = context.settings
+    source = source_for(dataset, settings, settings.configs_folder / "assets", context.params.seed)
+    fleet = source.load(settings.raw_folder)
+    for split, readings in (("train", fleet.train), ("test", fleet.test)):
+        typer.echo(f"{split}: {len(readings)} rows, {readings['asset_id'].nunique()} assets")
+    signals = ", ".join(f"{signal.name} [{signal.unit}]" for signal in fleet.asset_type.signals)
+    typer.echo(f"signals: {signals}")
+    typer.echo(f"truth of the test set: {'known' if fleet.test_final_rul_cycles is not None else 'missing: ' + fleet.truth_source}")
+
+
+@app.command()
+def stage(
+    name: Annotated[str, typer.Argument(help="get, validate, features, tune, train, evaluate, export or package")],
+    dataset: Annotated[str, typer.Option(help="data set")] = "FD001",
+) -> None:
+    """Run one stage of the pipeline (what dvc.yaml calls)."""
+    from smart_sentry.errors import ConfigurationError
+    from smart_sentry.stages import STAGES
+
+    if name not in STAGES:
+        raise ConfigurationError("stage", f"{name!r} is not a stage", f"Name one of {', '.join(STAGES)}.")
+    result = STAGES[name](_context(dataset))
+    typer.echo(result.summary)
+
+
+@app.command()
+def train(
+    dataset: Dataset = "FD001",
+    refresh: Annotated[bool, typer.Option(help="bring the raw data anew")] = False,
+) -> None:
+    """Run the whole chain as the Prefect flow `train`: data to packaged champion."""
+    context = _context(dataset)
+    with _project_on_path(context.settings.home):
+        from pipelines.train import train as flow
+
+        flow(dataset=dataset, refresh=refresh)
+    _print_results(context)
+
+
+@app.command()
+def evaluate(
+    dataset: Annotated[str | None, typer.Argument(help="data set; or --all")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="all four C-MAPSS sets as one table")] = False,
+) -> None:
+    """Print the champion's figures on the test set, with confidence intervals, beside the seed's method."""
+    from smart_sentry.errors import ConfigurationError
+
+    if everything:
+        _print_all()
+    elif dataset is not None:
+        _print_results(_context(dataset), demand_truth=True)
+    else:
+        raise ConfigurationError("evaluate", "no data set is named", "Name one, or ask for --all.")
+
+
+@app.command()
+def predict(
+    dataset: Dataset,
+    data: Annotated[Path, typer.Option(help="CSV or Parquet: asset_id, cycle and one column a signal")],
+    out: Annotated[Path, typer.Option(help="CSV to write: one row for each row in")],
+) -> None:
+    """Score a file of readings with a data set's model."""
+    from smart_sentry.batch_file import predict_file
+
+    context = _context(dataset)
+    rows = predict_file(context.bundle, data, out)
+    typer.echo(f"{rows} rows scored: {out}")
+
+
+@app.command()
+def serve(dataset: Dataset = "FD001") -> None:
+    """Serve a data set's champion over HTTP (BentoML)."""
+    from smart_sentry.serving_package import serve_bento
+
+    context = _context(dataset)
+    serve_bento(context.bundle, context.settings)
+
+
+@app.command()
+def ui() -> None:
+    """Open MLflow and Prefect on this machine."""
+    from smart_sentry.config import Settings
+    from smart_sentry.ui import run_ui
+
+    run_ui(Settings(), typer.echo)
+
+
+@app.command()
+def demo() -> None:
+    """The main job from data to a prediction over HTTP."""
+    from smart_sentry.config import Settings
+    from smart_sentry.environment import prepare_environment
+
+    settings = Settings()
+    prepare_environment(settings)
+    with _project_on_path(settings.home):
+        from smart_sentry.demo import run_demo
+
+        run_demo(settings)
+
+
+@phases_app.command("study")
+def phases_study(dataset: Dataset = "FD001") -> None:
+    """Show what the phases of a C-MAPSS set are worth: counts, shuffle test, clusters; into reports/ and MLflow."""
+    from smart_sentry.phase_study.tracked import tracked_phase_study
+
+    typer.echo(tracked_phase_study(_context(dataset)))
+
+
+@asset_app.command("check")
+def asset_check(file: Annotated[Path, typer.Argument(help="a YAML file in configs/assets")]) -> None:
+    """Explain every mistake in an asset type's file."""
+    from smart_sentry.assets import load_asset_type
+
+    asset_type = load_asset_type(file)
+    typer.echo(f"{asset_type.name}: {len(asset_type.signals)} signals, failure horizon {asset_type.failure.horizon_cycles} cycles")
+
+
+@contextmanager
+def _project_on_path(home: Path) -> Iterator[None]:
+    """Flows are found by their path in the project, not installed."""
+    folder = str(home.resolve())
+    sys.path.insert(0, folder)
+    try:
+        yield
+    finally:
+        sys.path.remove(folder)
+
+
+def _print_results(context: StageContext, demand_truth: bool = False) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from smart_sentry.datasets.interim import load_interim
+    from smart_sentry.results import results_table
+
+    rows = results_table(context.processed)
+    if not rows and demand_truth:
+        load_interim(context.interim).test_truth()
+    table = Table("figure", "champion", "the seed's method", title=f"{context.dataset}: test set, 95 % confidence intervals")
+    for row in rows:
+        table.add_row(row.figure, row.champion, row.seed_method)
+    if rows:
+        Console(width=110).print(table)
+
+
+def _print_all() -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from smart_sentry.results import SUMMARY_COLUMNS, summary_rows
+    from smart_sentry.stages.chain import run_missing
+
+    table = Table("figure", title="Test sets, 95 % confidence intervals by engine; everything chosen on train alone")
+    columns, unscored = [], []
+    for context in (_context(name) for name in SCORED_SETS):
+        run_missing(context, typer.echo)
+        row, reason = summary_rows(context.processed, context.dataset)
+        table.add_column(row.dataset)
+        columns.append(row.cells)
+        unscored += [reason] if reason else []
+    for figure, *cells in zip(SUMMARY_COLUMNS, *columns, strict=True):
+        table.add_row(figure, *cells)
+    Console(width=140).print(table)
+    for sentence in unscored:
+        typer.echo(f"smart-sentry: {sentence}", err=True)
+    if unscored:
+        raise typer.Exit(1)

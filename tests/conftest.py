@@ -1,0 +1,56 @@
+"""What tests of several folders share: made once, as it takes minutes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+from tiny_project import TINY, PrefectServer, Training, environment_of, finished, make_checkout, run_program
+
+from smart_sentry.environment import library_environment
+from smart_sentry.servers import Server, free_port, running, stop
+
+
+@pytest.fixture(scope="session")
+def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrefectServer]:
+    """A Prefect server with a database of its own."""
+    folder = tmp_path_factory.mktemp("prefect")
+    port = free_port()
+    command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
+    variables = library_environment(folder) | {"PREFECT_HOME": str(folder)}
+    server = Server("Prefect", command, "127.0.0.1", port, "/api/health", variables, folder)
+    with running(server, folder / "server.log", patience_s=180):
+        yield PrefectServer(server.address)
+
+
+@pytest.fixture(scope="session")
+def training(tmp_path_factory: pytest.TempPathFactory, prefect_server: PrefectServer) -> Training:
+    """prefect.yaml deployed as the documentation says, and one run of the deployment by a process worker."""
+    checkout = make_checkout(tmp_path_factory.mktemp("project") / "checkout")
+    environment = environment_of(checkout, PREFECT_API_URL=f"{prefect_server.address}/api")
+    run_program(
+        ["prefect", "--no-prompt", "work-pool", "create", "smart-sentry", "--type", "process"], checkout, environment
+    )
+    run_program(["prefect", "--no-prompt", "deploy", "--all"], checkout, environment)
+    deployment = prefect_server.post("/deployments/filter", {})[0]["id"]
+    parameters = {"dataset": TINY, "refresh": False}
+    run_id = prefect_server.post(f"/deployments/{deployment}/create_flow_run", {"parameters": parameters})["id"]
+    log = checkout / ".home" / "worker.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("wb") as output:
+        # Started elsewhere: the pull step has to find the checkout.
+        worker = subprocess.Popen(
+            [sys.executable, "-m", "prefect", "worker", "start", "--pool", "smart-sentry", "--type", "process"],
+            cwd=tmp_path_factory.mktemp("elsewhere"),
+            env=environment,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            flow_run = finished(prefect_server, run_id, worker)
+        finally:
+            stop(worker)  # before its server: else it retries for minutes
+    return Training(checkout, prefect_server, environment, flow_run, log.read_text())
