@@ -41,6 +41,7 @@ TINY_ASSET_TYPE = {
         {"name": "pressure", "unit": "bar", "limits": [0, 20]},
     ],
     "failure": {"horizon_cycles": 15, "rul_cap_cycles": 60, "alert_cycles": 10},
+    "files": {"cycle_column": "cycle"},
 }
 TINY_PARAMS: dict[str, dict[str, Any]] = {
     "features": {"half_lives": [3, 8], "trends": [5, 10], "own_baseline": 5, "warm_after": 5},

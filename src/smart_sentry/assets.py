@@ -49,19 +49,31 @@ class Signal(_Strict):
 class FailurePolicy(_Strict):
     """What counts as 'about to fail' for this asset type."""
 
-    horizon_cycles: int = Field(default=30, ge=1, description="a reading is anomalous when its remaining life is at most this")
-    rul_cap_cycles: int = Field(default=125, ge=1, description="remaining life above this is not distinguishable and is capped")
-    alert_cycles: int = Field(default=20, ge=0, description="an engine counts as alerted in time when its alarm stands at this remaining life")
+    horizon_cycles: int = Field(
+        default=30, ge=1, description="a reading is anomalous when its remaining life is at most this"
+    )
+    rul_cap_cycles: int = Field(
+        default=125, ge=1, description="remaining life above this is not distinguishable and is capped"
+    )
+    alert_cycles: int = Field(
+        default=20, ge=0, description="an engine counts as alerted in time when its alarm stands at this remaining life"
+    )
 
 
 class FileMapping(_Strict):
     """How a user's own run-to-failure files are read: the only thing that such a user writes beside the signals."""
 
     asset_column: str = ASSET_COLUMN
-    cycle_column: str | None = Field(default=None, description="counting column; None: rows are counted in the order of time_column")
+    cycle_column: str | None = Field(
+        default=None, description="counting column; None: rows are counted in the order of time_column"
+    )
     time_column: str | None = None
-    rul_column: str | None = Field(default=None, description="true remaining life; None: the last row of each train asset is its failure")
-    columns: dict[Name, str] = Field(default_factory=dict, description="signal name -> column name in the file, where they differ")
+    rul_column: str | None = Field(
+        default=None, description="true remaining life; None: the last row of each train asset is its failure"
+    )
+    columns: dict[Name, str] = Field(
+        default_factory=dict, description="signal name -> column name in the file, where they differ"
+    )
 
 
 class AssetType(_Strict):
@@ -72,7 +84,9 @@ class AssetType(_Strict):
 
     name: Name
     description: str = ""
-    cycle_meaning: str = Field(default="one reading", description="what one cycle is, e.g. 'one flight' or '10 s of operation'")
+    cycle_meaning: str = Field(
+        default="one reading", description="what one cycle is, e.g. 'one flight' or '10 s of operation'"
+    )
     signals: tuple[Signal, ...] = Field(min_length=1)
     failure: FailurePolicy = FailurePolicy()
     files: FileMapping = FileMapping()
@@ -112,7 +126,9 @@ def load_asset_type(path: Path) -> AssetType:
     """
     if not path.is_file():
         known = ", ".join(sorted(p.stem for p in path.parent.glob("*.yaml"))) or "none"
-        raise ConfigurationError(path, f"no such asset type (known here: {known})", "Write the file or name a known type.")
+        raise ConfigurationError(
+            path, f"no such asset type (known here: {known})", "Write the file or name a known type."
+        )
     try:
         return AssetType.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
     except yaml.YAMLError as error:

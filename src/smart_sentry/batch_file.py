@@ -51,4 +51,6 @@ def _read(path: Path) -> pd.DataFrame:
     try:
         return pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path)
     except (ValueError, OSError) as error:
-        raise UnreadableData(path, "a CSV or Parquet file", str(error), "Check that it is whole and in that format.") from error
+        raise UnreadableData(
+            path, "a CSV or Parquet file", str(error), "Check that it is whole and in that format."
+        ) from error

@@ -133,7 +133,9 @@ def load_bundle(folder: Path, expected_sha256: str | None = None) -> Bundle:
     try:
         manifest = Manifest.model_validate_json(path.read_bytes())
     except ValidationError as error:
-        raise ModelUnavailable(path, f"Its manifest is not valid: {explain_validation(error)}. {_TRAIN_AGAIN}") from error
+        raise ModelUnavailable(
+            path, f"Its manifest is not valid: {explain_validation(error)}. {_TRAIN_AGAIN}"
+        ) from error
     for name, expected in manifest.files.items():
         found = sha256_of(folder / name) if (folder / name).is_file() else "no file"
         if found != expected:

@@ -57,7 +57,9 @@ def data_get(dataset: Dataset = "FD001") -> None:
 
     context = _context(dataset)
     settings = context.settings
-    report = source_for(dataset, settings, settings.configs_folder / "assets", context.params.seed).fetch(settings.raw_folder)
+    report = source_for(dataset, settings, settings.configs_folder / "assets", context.params.seed).fetch(
+        settings.raw_folder
+    )
     typer.echo(f"{dataset}: {len(report.files)} files, {report.size_bytes / 1e6:.1f} MB, from {report.origin}")
     for name in report.missing:
         typer.echo(f"  missing: {name} (predicting works without it, scoring does not)")
@@ -87,7 +89,9 @@ def data_show(dataset: Dataset) -> None:
         typer.echo(f"{split}: {len(readings)} rows, {readings['asset_id'].nunique()} assets")
     signals = ", ".join(f"{signal.name} [{signal.unit}]" for signal in fleet.asset_type.signals)
     typer.echo(f"signals: {signals}")
-    typer.echo(f"truth of the test set: {'known' if fleet.test_final_rul_cycles is not None else 'missing: ' + fleet.truth_source}")
+    typer.echo(
+        f"truth of the test set: {'known' if fleet.test_final_rul_cycles is not None else 'missing: ' + fleet.truth_source}"
+    )
 
 
 @app.command()
@@ -176,9 +180,11 @@ def demo() -> None:
     settings = Settings()
     prepare_environment(settings)
     with _project_on_path(settings.home):
+        from pipelines.train import train as flow
+
         from smart_sentry.demo import run_demo
 
-        run_demo(settings)
+        run_demo(settings, lambda dataset: flow(dataset=dataset), typer.echo)
 
 
 @phases_app.command("study")
@@ -195,7 +201,9 @@ def asset_check(file: Annotated[Path, typer.Argument(help="a YAML file in config
     from smart_sentry.assets import load_asset_type
 
     asset_type = load_asset_type(file)
-    typer.echo(f"{asset_type.name}: {len(asset_type.signals)} signals, failure horizon {asset_type.failure.horizon_cycles} cycles")
+    typer.echo(
+        f"{asset_type.name}: {len(asset_type.signals)} signals, failure horizon {asset_type.failure.horizon_cycles} cycles"
+    )
 
 
 @contextmanager
@@ -219,7 +227,9 @@ def _print_results(context: StageContext, demand_truth: bool = False) -> None:
     rows = results_table(context.processed)
     if not rows and demand_truth:
         load_interim(context.interim).test_truth()
-    table = Table("figure", "champion", "the seed's method", title=f"{context.dataset}: test set, 95 % confidence intervals")
+    table = Table(
+        "figure", "champion", "the seed's method", title=f"{context.dataset}: test set, 95 % confidence intervals"
+    )
     for row in rows:
         table.add_row(row.figure, row.champion, row.seed_method)
     if rows:

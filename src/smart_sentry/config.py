@@ -16,24 +16,39 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="SMART_SENTRY_", frozen=True, extra="ignore")
 
-    home: Path = Field(default=Path("."), description="the project's folder: configs/, data/, models/, mlruns/ stand in it")
+    home: Path = Field(
+        default=Path(), description="the project's folder: configs/, data/, models/, mlruns/ stand in it"
+    )
     cmapss: Path | None = Field(default=None, description="a C-MAPSS zip or folder to take the turbofan data from")
     cmapss_url: str = Field(
         default="https://phm-datasets.s3.amazonaws.com/NASA/6.+Turbofan+Engine+Degradation+Simulation+Data+Set.zip",
         description="NASA's download, used by `data get` where no local copy is found",
     )
     mlflow_tracking_uri: str | None = Field(default=None, description="an MLflow server; default: SQLite under mlruns/")
-    study_storage: str | None = Field(default=None, description="Optuna storage shared by several machines (an SQL URL); default: a journal file under mlruns/")
-    dask_scheduler: str | None = Field(default=None, description="address of a Dask scheduler that runs the tuning trials; default: local processes")
-    dvc_remote: str | None = Field(default=None, description="DVC remote for versioned data (a folder or s3://bucket/path); default: data/remote")
+    study_storage: str | None = Field(
+        default=None,
+        description="Optuna storage shared by several machines (an SQL URL); default: a journal file under mlruns/",
+    )
+    dask_scheduler: str | None = Field(
+        default=None, description="address of a Dask scheduler that runs the tuning trials; default: local processes"
+    )
+    dvc_remote: str | None = Field(
+        default=None, description="DVC remote for versioned data (a folder or s3://bucket/path); default: data/remote"
+    )
     workers: int = Field(default=2, ge=1, description="local processes for tuning and forests")
     host: str = Field(default="127.0.0.1", description="address that servers bind to")
     port: int = Field(default=3000, ge=1, le=65535, description="port of the prediction service")
-    served: str | None = Field(default=None, description="data set whose champion is served; default: the first by name that is packaged")
+    served: str | None = Field(
+        default=None, description="data set whose champion is served; default: the first by name that is packaged"
+    )
     access_log: bool = Field(default=False, description="whether the prediction service logs every request")
-    body_limit_bytes: int = Field(default=5_000_000, ge=1000, description="largest request body that the prediction service takes")
+    body_limit_bytes: int = Field(
+        default=5_000_000, ge=1000, description="largest request body that the prediction service takes"
+    )
     request_assets: int = Field(default=1000, ge=1, description="most assets of one prediction request")
-    request_readings: int = Field(default=50_000, ge=1, description="most readings of one prediction request, all assets together")
+    request_readings: int = Field(
+        default=50_000, ge=1, description="most readings of one prediction request, all assets together"
+    )
     mlflow_port: int = Field(default=5000, ge=1, le=65535, description="port of MLflow's web interface")
     prefect_port: int = Field(default=4200, ge=1, le=65535, description="port of Prefect's server and web interface")
 

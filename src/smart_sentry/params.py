@@ -22,7 +22,9 @@ class _Strict(BaseModel):
 class TuneParams(_Strict):
     """How the failure model is chosen."""
 
-    candidates: tuple[CandidateName, ...] = Field(default=("logistic_regression", "random_forest", "xgboost", "blend"), min_length=1)
+    candidates: tuple[CandidateName, ...] = Field(
+        default=("logistic_regression", "random_forest", "xgboost", "blend"), min_length=1
+    )
     trials: int = Field(default=8, ge=1, description="trials of each candidate")
     folds: int = Field(default=5, ge=2, description="cross-validation folds; an engine's rows stay together")
 
@@ -33,13 +35,17 @@ class TrainParams(_Strict):
     soft_label_cycles: float = Field(default=4, gt=0, description="width of the soft label around the horizon")
     rul_trees: int = Field(default=300, ge=1)
     interval_coverage: float = Field(default=0.9, gt=0, lt=1)
-    calibration_share: float = Field(default=0.25, gt=0, lt=1, description="share of engines that calibrates the intervals")
+    calibration_share: float = Field(
+        default=0.25, gt=0, lt=1, description="share of engines that calibrates the intervals"
+    )
 
 
 class EvaluateParams(_Strict):
     """How the champion is judged."""
 
-    alarm_k: int = Field(default=2, ge=1, description="an alarm stands when k of the last n readings are above the threshold")
+    alarm_k: int = Field(
+        default=2, ge=1, description="an alarm stands when k of the last n readings are above the threshold"
+    )
     alarm_n: int = Field(default=3, ge=1)
     bootstrap_replicates: int = Field(default=1000, ge=100)
 
@@ -64,7 +70,9 @@ def load_params(path: Path) -> Params:
     try:
         return Params.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
     except FileNotFoundError as error:
-        raise ConfigurationError(path, "no such file", "Run the command in the project's folder or set SMART_SENTRY_HOME.") from error
+        raise ConfigurationError(
+            path, "no such file", "Run the command in the project's folder or set SMART_SENTRY_HOME."
+        ) from error
     except yaml.YAMLError as error:
         raise ConfigurationError(path, f"not valid YAML: {error}", "Mend the file's indentation or quoting.") from error
     except ValidationError as error:

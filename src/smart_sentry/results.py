@@ -111,7 +111,9 @@ def summary_rows(processed: Path, dataset: str) -> tuple[SummaryRow, str | None]
     cross = f"{validated.row.f1.value:.3f} / {validated.row.average_precision.value:.3f}"
     report = _report(content.get(CHAMPION))
     if report is None:
-        return SummaryRow(dataset, ("truth missing", "-", cross, *["-"] * (len(SUMMARY_COLUMNS) - 3))), content[UNSCORED]
+        return SummaryRow(dataset, ("truth missing", "-", cross, *["-"] * (len(SUMMARY_COLUMNS) - 3))), content[
+            UNSCORED
+        ]
     rul, event = report.rul, report.event
     assert rul is not None
     return SummaryRow(dataset, (

@@ -46,6 +46,31 @@ class Server:
         """`http://host:port`"""
         return f"http://{self.host}:{self.port}"
 
+    def demand_free_port(self) -> None:
+        """Makes sure that nothing else listens there.
+
+        Raises:
+            ConfigurationError: the port is taken.
+        """
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((self.host, self.port))
+            except OSError as error:
+                raise ConfigurationError(
+                    f"{self.host}:{self.port}",
+                    f"{self.name} cannot listen there ({error.strerror})",
+                    "Stop what runs there, or set another port (docs/settings.md).",
+                ) from error
+
+
+@dataclass(frozen=True)
+class RunningServer:
+    """A server that answers."""
+
+    address: str
+    process: subprocess.Popen[bytes]
+
 
 def free_port(host: str = "127.0.0.1") -> int:
     """A port that nothing listens on just now."""
@@ -55,7 +80,7 @@ def free_port(host: str = "127.0.0.1") -> int:
 
 
 @contextmanager
-def running(server: Server, log: Path, patience_s: float = 120) -> Iterator[subprocess.Popen[bytes]]:
+def running(server: Server, log: Path, patience_s: float = 120) -> Iterator[RunningServer]:
     """Runs a server for the length of the block; it answers when the block begins and is gone when it ends.
 
     Args:
@@ -67,7 +92,7 @@ def running(server: Server, log: Path, patience_s: float = 120) -> Iterator[subp
         ConfigurationError: the port is taken.
         ServerNotReady: it ended, or did not answer in time.
     """
-    _demand_free(server)
+    server.demand_free_port()
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as output:
         process = subprocess.Popen(
@@ -81,7 +106,7 @@ def running(server: Server, log: Path, patience_s: float = 120) -> Iterator[subp
         )
         try:
             _wait_until_ready(server, process, log, patience_s)
-            yield process
+            yield RunningServer(server.address, process)
         finally:
             stop(process)
 
@@ -108,18 +133,6 @@ def _group_ends(process: subprocess.Popen[bytes], patience_s: float) -> bool:
             return True
         time.sleep(0.05)
     return False
-
-
-def _demand_free(server: Server) -> None:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((server.host, server.port))
-        except OSError as error:
-            problem = f"{server.name} cannot listen there ({error.strerror})"
-            raise ConfigurationError(
-                f"{server.host}:{server.port}", problem, "Stop what runs there, or set another port (docs/settings.md)."
-            ) from error
 
 
 def _wait_until_ready(server: Server, process: subprocess.Popen[bytes], log: Path, patience_s: float) -> None:

@@ -28,9 +28,9 @@ def files_server(folder: Path, *command: str) -> Server:
 
 def test_running_server_answers_inside_and_is_gone_after(tmp_path: Path) -> None:
     server = files_server(tmp_path)
-    with running(server, tmp_path / "log") as process:
+    with running(server, tmp_path / "log") as found:
         assert answers(server.address + "/")
-    assert process.returncode is not None
+    assert found.process.returncode is not None
     assert not answers(server.address + "/")
 
 
@@ -38,9 +38,9 @@ def test_running_server_that_ignores_sigterm_is_killed_with_its_child(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("smart_sentry.servers._group_ends", lambda process, patience_s: time.sleep(0.2) or False)
-    with running(files_server(tmp_path, "-c", STUBBORN), tmp_path / "log") as process:
-        (child,) = psutil.Process(process.pid).children()
-    assert process.returncode == -9
+    with running(files_server(tmp_path, "-c", STUBBORN), tmp_path / "log") as found:
+        (child,) = psutil.Process(found.process.pid).children()
+    assert found.process.returncode == -9
     assert not child.is_running() or child.status() == psutil.STATUS_ZOMBIE
 
 

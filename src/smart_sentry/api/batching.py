@@ -42,7 +42,7 @@ class AdaptiveBatcher:
     """
 
     def __init__(
-        self, answer: Answer, observe: Callable[[int], None], most_readings: int = 4000, inline_readings: int = 400
+        self, answer: Answer, observe: Callable[[int], None], most_readings: int = 4000, inline_readings: int = 4000
     ) -> None:
         self._answer, self._observe = answer, observe
         self._most_readings, self._inline_readings = most_readings, inline_readings

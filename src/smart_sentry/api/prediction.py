@@ -8,8 +8,9 @@ from functools import partial
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
+from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.openapi.utils import get_openapi
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, RedirectResponse
 from starlette.exceptions import HTTPException
 from starlette.routing import Route
 
@@ -29,12 +30,13 @@ from smart_sentry.errors import SmartSentryError
 _UNAVAILABLE: dict[int | str, dict[str, Any]] = {503: refusal(503)}
 
 
-def create_app(load: Callable[[], Bundle], settings: Settings) -> FastAPI:
+def create_app(load: Callable[[], Bundle], settings: Settings, swagger_folder: str = "/static_content") -> FastAPI:
     """Builds the application. Its model is loaded when it starts.
 
     Args:
         load: brings a verified bundle, or raises why it cannot; then /ready, /model and /predict answer 503.
         settings: how much one request may ask.
+        swagger_folder: where the server has Swagger UI's own files, so that /docs needs no network; BentoML's by default.
     """
     served, metrics = ServedModel(load), ServiceMetrics()
     batcher = AdaptiveBatcher(lambda histories: answer_histories(served.bundle(), histories), metrics.passed)
@@ -53,10 +55,13 @@ def create_app(load: Callable[[], Bundle], settings: Settings) -> FastAPI:
         version=__version__,
         description="Failure probability, alarm and remaining useful life of machines, from their recent readings.",
         lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
     )
     # Inserted, not added: the hot path is the first route that is tried.
     app.router.routes.insert(0, Route("/predict", endpoint, methods=["POST"], name="predict"))
     _add_status_routes(app, served, metrics)
+    _add_pages(app, swagger_folder)
     app.add_exception_handler(SmartSentryError, _tell_error)
     app.add_exception_handler(HTTPException, _tell_http_exception)
     app.state.served = served
@@ -82,6 +87,25 @@ def _add_status_routes(app: FastAPI, served: ServedModel, metrics: ServiceMetric
     @app.get("/metrics", tags=["status"], summary="Prometheus metrics", response_class=Response, responses=text)  # type: ignore[arg-type]
     async def exposition() -> Response:
         return Response(metrics.exposition(), headers={"content-type": CONTENT_TYPE})
+
+
+def _add_pages(app: FastAPI, swagger_folder: str) -> None:
+    @app.get("/docs", include_in_schema=False)
+    async def docs() -> Response:
+        names = ("swagger-ui-bundle.js", "swagger-ui.css", "favicon-light-32x32.png")
+        js, css, icon = (f"{swagger_folder}/{name}" for name in names)
+        return get_swagger_ui_html(
+            openapi_url="openapi.json",
+            title=app.title,
+            swagger_js_url=js,
+            swagger_css_url=css,
+            swagger_favicon_url=icon,
+        )
+
+    @app.get("/", include_in_schema=False)
+    async def index() -> Response:
+        """Stands before BentoML's own page, which would report its visitors to a third party."""
+        return RedirectResponse("docs")
 
 
 async def _tell_error(_: Request, error: Exception) -> Response:

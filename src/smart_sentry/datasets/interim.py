@@ -22,8 +22,8 @@ FILES = ("train.parquet", "test.parquet", "truth.json", "asset_type.json")
 
 def save_interim(folder: Path, fleet: RunToFailure) -> tuple[Path, ...]:
     """Writes a data set; equal data give equal bytes."""
-    for name, readings in (("train", fleet.train), ("test", fleet.test)):
-        write_whole(folder / f"{name}.parquet", lambda part, readings=readings: readings.to_parquet(part, index=False))
+    write_whole(folder / "train.parquet", lambda part: fleet.train.to_parquet(part, index=False))
+    write_whole(folder / "test.parquet", lambda part: fleet.test.to_parquet(part, index=False))
     final = fleet.test_final_rul_cycles
     truth = None if final is None else {str(asset): int(cycles) for asset, cycles in final.items()}
     write_json(folder / "truth.json", {"final_rul_cycles": truth, "source": fleet.truth_source, "dataset": fleet.name})

@@ -1,7 +1,8 @@
 """Physics of a three-phase induction motor on a test bench: pure functions of its state, compiled with numba.
 
 Every function takes numbers in the units of its argument names and returns numbers: no clock, no random generator, no state.
-`motor_bench.py` steps them through time at any sampling interval, `motor_wear.py` says how faults grow.
+`motor_bench.py` steps them through time at any sampling interval, `motor_wear.py` says how faults grow. They are compiled
+anew in every process: numba's cache would miss a change made in another file, and give old physics under a new version.
 
 Sources: the equivalent circuit and torque of A. E. Fitzgerald, C. Kingsley and S. D. Umans, Electric Machinery (6th ed.,
 2003), chapter 6, with a rotor resistance that rises with slip (deep-bar effect, ibid. 6.7); the first-order thermal
@@ -53,7 +54,7 @@ class MotorDesign(NamedTuple):
     critical_speed_rpm: float = 1750.0
     damping_ratio: float = 0.1
     imbalance_vibration_g: float = 0.1
-    load_vibration_g: float = 0.083
+    load_vibration_g: float = 0.079
     bearing_vibration_g: float = 0.075
 
 

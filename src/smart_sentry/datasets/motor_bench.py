@@ -75,6 +75,7 @@ def run_bench(
     """Runs a program until it ends or the motor fails.
 
     The bench's controller engages the brake at `load_pct` once the motor is up to speed, and at 45 % while it coasts down.
+    How a program is cut into calls changes which random numbers are drawn, not their distribution.
 
     Args:
         motor: design and wear.

@@ -6,7 +6,6 @@ the mapping says stops with the file, the column and the first offending rows.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -81,7 +80,7 @@ def _read(path: Path, needed: Sequence[str], optional: str | None) -> pd.DataFra
             if path.suffix == ".csv"
             else pq.read_table(path, columns=wanted).to_pandas(ignore_metadata=True)
         )
-    except (pa.ArrowInvalid, OSError, pd.errors.ParserError, pd.errors.ParserWarning, UnicodeDecodeError) as error:
+    except (pa.ArrowInvalid, OSError, pd.errors.ParserError, UnicodeDecodeError) as error:
         raise _unreadable(path, error) from error
     if raw.empty:
         raise UnreadableData(path, "rows of readings", "a file without a row", "Export the readings again.")
@@ -89,17 +88,16 @@ def _read(path: Path, needed: Sequence[str], optional: str | None) -> pd.DataFra
 
 
 def _csv_header(path: Path) -> list[str]:
-    first = pd.read_csv(path, header=None, nrows=1, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+    # Two lines: with one alone, a first row longer than the header would lose its last fields without a word.
+    first = pd.read_csv(path, header=None, nrows=2, dtype=str, keep_default_na=False, encoding="utf-8-sig")
     return [str(name) for name in first.iloc[0]]
 
 
 def _read_csv(path: Path, wanted: list[str]) -> pd.DataFrame:
-    with warnings.catch_warnings():
-        # Rows longer than the header would lose their last fields with no more than a warning.
-        warnings.simplefilter("error", pd.errors.ParserWarning)
-        return pd.read_csv(
-            path, usecols=wanted, dtype={wanted[0]: str}, encoding="utf-8-sig", low_memory=False, index_col=False
-        )
+    asset_as_text = {wanted[0]: str}
+    return pd.read_csv(
+        path, usecols=wanted, dtype=asset_as_text, encoding="utf-8-sig", low_memory=False, index_col=False
+    )
 
 
 def _unreadable(path: Path, error: Exception) -> UnreadableData:

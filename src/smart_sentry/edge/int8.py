@@ -21,7 +21,9 @@ def quantise(source: Path, target: Path) -> None:
 
     logging.getLogger().addFilter(_is_no_preprocessing_hint)
     try:
-        quantize_dynamic(source, target, op_types_to_quantize=["MatMul"], weight_type=QuantType.QInt8, per_channel=False)
+        quantize_dynamic(
+            source, target, op_types_to_quantize=["MatMul"], weight_type=QuantType.QInt8, per_channel=False
+        )
     finally:
         logging.getLogger().removeFilter(_is_no_preprocessing_hint)
 
@@ -48,7 +50,7 @@ def latency_us(path: Path, features: NDArray[np.float32]) -> float:
     return float(np.median(taken) * 1e6)
 
 
-def _session(path: Path):  # type: ignore[no-untyped-def]  # noqa: ANN202 - onnxruntime has no types
+def _session(path: Path):  # type: ignore[no-untyped-def]
     import onnxruntime
 
     options = onnxruntime.SessionOptions()

@@ -26,8 +26,8 @@ def rul_onnx(model: RemainingLifeModel, features: int) -> bytes:
     """Remaining life, output `life` (rows, 3) cycles: estimate, lower end, upper end, like `RemainingLifeModel.predict`."""
     parts = [_boosted(booster, features, name) for name, booster in
              (("estimate", model.estimate), ("lower", model.lower), ("upper", model.upper))]  # fmt: skip
-    margin, cap, open_above = (_constant(name, np.array(value, np.float32)) for name, value in
-                               (("margin", model.margin_cycles), ("cap", model.cap_cycles), ("open_above", model.open_above_cycles)))  # fmt: skip
+    numbers = (("margin", model.margin_cycles), ("cap", model.cap_cycles), ("open_above", model.open_above_cycles))
+    constants = [_constant(name, np.array(value, np.float32)) for name, value in numbers]
     estimate, lower, upper = (part.graph.output[0].name for part in parts)
     nodes = [
         helper.make_node("Sub", [lower, "margin"], ["lower_end"]),
@@ -36,7 +36,7 @@ def rul_onnx(model: RemainingLifeModel, features: int) -> bytes:
         helper.make_node("Where", ["is_open", "cap", "moved_upper"], ["upper_end"]),
         helper.make_node("Concat", [estimate, "lower_end", "upper_end"], ["life"], axis=1),
     ]
-    return _finish(_join(parts, nodes, [margin, cap, open_above], "life", 3, features), "life", "remaining_life")
+    return _finish(_join(parts, nodes, constants, "life", 3, features), "life", "remaining_life")
 
 
 def logistic_onnx(model: LogisticModel) -> ModelProto:
@@ -45,7 +45,9 @@ def logistic_onnx(model: LogisticModel) -> ModelProto:
     The standardisation is folded into the weights: MatMul's int8 weights then are all that the edge holds.
     """
     graph = _logistic(model, "edge")
-    graph.graph.output[0].CopyFrom(helper.make_tensor_value_info(graph.graph.output[0].name, TensorProto.FLOAT, [None, 1]))
+    graph.graph.output[0].CopyFrom(
+        helper.make_tensor_value_info(graph.graph.output[0].name, TensorProto.FLOAT, [None, 1])
+    )
     return graph
 
 
@@ -83,12 +85,12 @@ def _logistic(model: LogisticModel, prefix: str) -> ModelProto:
 
 def _boosted(booster: Any, features: int, prefix: str, logistic: bool = False) -> ModelProto:
     """XGBoost's trees as one TreeEnsembleRegressor, from its own JSON; summed in float32 as XGBoost does."""
-    nodes, base = _tree_attributes(booster), _base_score(booster, logistic)
+    attributes: dict[str, Any] = _tree_attributes(booster) | {"base_values": [_base_score(booster, logistic)]}
     raw = f"{prefix}_raw"
     graph_nodes = [
         helper.make_node(
-            "TreeEnsembleRegressor", [INPUT], [raw], domain="ai.onnx.ml", n_targets=1, base_values=[base],
-            aggregate_function="SUM", post_transform="NONE", **nodes,
+            "TreeEnsembleRegressor", [INPUT], [raw], domain="ai.onnx.ml", n_targets=1,
+            aggregate_function="SUM", post_transform="NONE", **attributes,
         )
     ]  # fmt: skip
     output = raw
@@ -104,7 +106,8 @@ def _tree_attributes(booster: Any) -> dict[str, list[Any]]:
     trees = json.loads(booster.save_raw("json"))["learner"]["gradient_booster"]["model"]["trees"]
     columns: dict[str, list[Any]] = {name: [] for name in (
         "nodes_treeids", "nodes_nodeids", "nodes_featureids", "nodes_values", "nodes_modes", "nodes_truenodeids",
-        "nodes_falsenodeids", "nodes_missing_value_tracks_true", "target_treeids", "target_nodeids", "target_ids", "target_weights",
+        "nodes_falsenodeids", "nodes_missing_value_tracks_true",
+        "target_treeids", "target_nodeids", "target_ids", "target_weights",
     )}  # fmt: skip
     for number, tree in enumerate(trees):
         for node, left in enumerate(tree["left_children"]):
@@ -139,7 +142,9 @@ def _forest(model: ForestModel, features: int, prefix: str) -> ModelProto:
     from skl2onnx.common.data_types import FloatTensorType
 
     converted = to_onnx(
-        model.forest, initial_types=[(INPUT, FloatTensorType([None, features]))], target_opset={"": OPSET, "ai.onnx.ml": ML_OPSET}
+        model.forest,
+        initial_types=[(INPUT, FloatTensorType([None, features]))],
+        target_opset={"": OPSET, "ai.onnx.ml": ML_OPSET},
     )
     renamed = compose.add_prefix(converted, f"{prefix}_", rename_inputs=False)
     renamed.ir_version = _IR_VERSION
@@ -153,7 +158,9 @@ def _constant(name: str, value: NDArray[Any]) -> TensorProto:
     return numpy_helper.from_array(value, name)
 
 
-def _model(nodes: Sequence[Any], constants: Sequence[TensorProto], output: str, width: int, features: int) -> ModelProto:
+def _model(
+    nodes: Sequence[Any], constants: Sequence[TensorProto], output: str, width: int, features: int
+) -> ModelProto:
     graph = helper.make_graph(
         list(nodes), "smart_sentry",
         [helper.make_tensor_value_info(INPUT, TensorProto.FLOAT, [None, features])],
@@ -165,7 +172,12 @@ def _model(nodes: Sequence[Any], constants: Sequence[TensorProto], output: str, 
 
 
 def _join(
-    parts: Sequence[ModelProto], nodes: Sequence[Any], constants: Sequence[TensorProto], output: str, width: int, features: int
+    parts: Sequence[ModelProto],
+    nodes: Sequence[Any],
+    constants: Sequence[TensorProto],
+    output: str,
+    width: int,
+    features: int,
 ) -> ModelProto:
     """Several graphs on the one input, and nodes that bring their outputs together."""
     all_nodes = [node for part in parts for node in part.graph.node] + list(nodes)
@@ -184,4 +196,4 @@ def _finish(model: ModelProto, output: str, name: str) -> bytes:
     model.graph.output[0].name = output
     model.graph.name = name
     checker.check_model(model)
-    return model.SerializeToString(deterministic=True)
+    return bytes(model.SerializeToString(deterministic=True))

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numba import njit  # type: ignore[import-untyped]
+from numba import njit
 from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
@@ -96,7 +96,9 @@ def fit_health_index(
     late, observed = rul_cycles < horizon_cycles * 4 / 3, rul_cycles < rul_cap_cycles
     wear_weights, wear_offset = _fit_wear_factors(residuals, regimes, asset, late, observed, regime_count, factors)
     none = np.zeros_like(residuals, shape=(regime_count, residuals.shape[1], 1))
-    weights = [np.concatenate([part, none.repeat(part.shape[2], axis=2)], axis=1) for part in (straight_weights, wear_weights)]
+    weights = [
+        np.concatenate([part, none.repeat(part.shape[2], axis=2)], axis=1) for part in (straight_weights, wear_weights)
+    ]
     return HealthIndex(
         np.concatenate([weights[0], curved_weights, weights[1]], axis=2),
         np.concatenate([straight_offset, curved_offset, wear_offset], axis=1),
@@ -160,7 +162,7 @@ def _whitening(residuals: FloatArray, rows: NDArray[np.bool_], asset: IntArray) 
 
 
 def _leading_directions(rows: FloatArray, count: int) -> FloatArray:
-    """(count, sensors) leading right singular vectors, each with its largest element positive so that the sign is reproducible."""
+    """(count, sensors) leading right singular vectors; each one's largest element is positive, so that its sign is reproducible."""
     _, vectors = np.linalg.eigh(rows.T @ rows)
     directions = vectors[:, ::-1][:, :count].T
     largest = np.abs(directions).argmax(axis=1)
@@ -180,7 +182,7 @@ def _smooth_within_assets(values: FloatArray, asset: IntArray) -> FloatArray:
     return out
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, error_model="numpy")
 def _project(terms: Any, regimes: Any, weights: Any, offset: Any, out: Any) -> None:
     for row in range(terms.shape[0]):
         regime = regimes[row]

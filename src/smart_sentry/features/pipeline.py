@@ -1,15 +1,16 @@
 """From raw readings to the failure model's features: the one path that training, evaluation and live scoring all take.
 
-    settings -> regime -> residuals -> condition indicators -> restoration? -> windows -> feature vector
+settings -> regime -> residuals -> condition indicators -> restoration? -> windows -> feature vector
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
-from numba import njit  # type: ignore[import-untyped]
+from numba import njit
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -31,7 +32,9 @@ class FeatureParams(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     most_regimes: int = Field(default=8, ge=1)
-    healthy_share_of_life: float = Field(default=0.6, gt=0, le=1, description="rows with RUL > min(rul cap, share * life) are healthy")
+    healthy_share_of_life: float = Field(
+        default=0.6, gt=0, le=1, description="rows with RUL > min(rul cap, share * life) are healthy"
+    )
     wear_factors: int = Field(default=2, ge=1)
     half_lives: tuple[float, ...] = Field(
         default=(2, 4, 8, 15, 30, 60, 120, 240), min_length=1, description="exponential averages"
@@ -39,7 +42,9 @@ class FeatureParams(BaseModel):
     trends: tuple[int, ...] = Field(
         default=(8, 15, 30, 45, 60, 80, 100, 130, 160, 200, 260), description="least-squares lines: level and slope"
     )
-    own_baseline: int = Field(default=15, ge=1, description="an asset's first readings that its later ones are compared with")
+    own_baseline: int = Field(
+        default=15, ge=1, description="an asset's first readings that its later ones are compared with"
+    )
     warm_after: int = Field(default=25, ge=1, description="readings after which a score no longer counts as warming up")
 
     def windows(self) -> WindowSpec:
@@ -90,11 +95,15 @@ class FeatureModel:
     residual_model: ResidualModel
     health_index: HealthIndex
 
-    @property
+    @cached_property
+    def window_spec(self) -> WindowSpec:
+        return self.params.windows()
+
+    @cached_property
     def moving_sensors(self) -> tuple[str, ...]:
         return tuple(self.signal_names[self.sensor_columns[position]] for position in self.moving)
 
-    @property
+    @cached_property
     def term_columns(self) -> IntArray:
         """Columns of the moving sensors among the terms: their residuals, then their signed squares."""
         return np.concatenate([self.moving, self.moving + len(self.sensor_columns)])
@@ -153,8 +162,8 @@ class FeatureStream:
     def __init__(self, model: FeatureModel, explain: bool = False) -> None:
         self.model = model
         self._restoration = RestorationDetector()
-        self._indicators = WindowBank(model.health_index.names, model.params.windows())
-        self._sensors = WindowBank(2 * model.moving_sensors, model.params.windows()) if explain else None
+        self._indicators = WindowBank(model.health_index.names, model.window_spec)
+        self._sensors = WindowBank(2 * model.moving_sensors, model.window_spec) if explain else None
         self._seen = np.zeros(0, dtype=np.int64)
 
     def update(self, values: FloatArray, slots: IntArray) -> FeatureBatch:
@@ -167,7 +176,9 @@ class FeatureStream:
         model = self.model
         settings = np.ascontiguousarray(values[:, model.setting_columns])
         regime = model.regimes.assign(settings)
-        residuals = model.residual_model.residuals(np.ascontiguousarray(values[:, model.sensor_columns]), settings, regime)
+        residuals = model.residual_model.residuals(
+            np.ascontiguousarray(values[:, model.sensor_columns]), settings, regime
+        )
         terms = terms_of(residuals)
         indicators = model.health_index.indicators(terms, regime)
         restored = self._restoration.update(np.ascontiguousarray(indicators[:, 0]), slots)
@@ -180,7 +191,8 @@ class FeatureStream:
     def _count(self, slots: IntArray, restored: BoolArray) -> IntArray:
         if slots.size and (missing := int(slots.max()) + 1 - len(self._seen)) > 0:
             self._seen = np.concatenate([self._seen, np.zeros(max(missing, len(self._seen)), dtype=np.int64)])
-        return _count_readings(slots, restored, self._seen)
+        counted: IntArray = _count_readings(slots, restored, self._seen)
+        return counted
 
     def without_each_sensor(self, slot: int, features: FloatArray, regime: int) -> FloatArray:
         """`FeatureModel.without_each_sensor` for an asset's newest row. The stream must have been made with `explain`."""
@@ -189,7 +201,10 @@ class FeatureStream:
         return self.model.without_each_sensor(features, self._sensors.now(slot), regime)
 
     def _parts(self) -> dict[str, RestorationDetector | WindowBank]:
-        parts: dict[str, RestorationDetector | WindowBank] = {"restoration": self._restoration, "indicators": self._indicators}
+        parts: dict[str, RestorationDetector | WindowBank] = {
+            "restoration": self._restoration,
+            "indicators": self._indicators,
+        }
         return parts if self._sensors is None else parts | {"sensors": self._sensors}
 
     def snapshot(self) -> dict[str, NDArray[Any]]:
@@ -202,11 +217,13 @@ class FeatureStream:
         """Puts a snapshot back that a stream of the same model gave."""
         for part, owner in self._parts().items():
             prefix = f"{part}."
-            owner.restore({name.removeprefix(prefix): array for name, array in snapshot.items() if name.startswith(prefix)})
+            owner.restore(
+                {name.removeprefix(prefix): array for name, array in snapshot.items() if name.startswith(prefix)}
+            )
         self._seen = snapshot["seen"].copy()
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True)
 def _count_readings(slots: Any, restored: Any, seen: Any) -> Any:
     out = np.empty(slots.size, dtype=np.int64)
     for row in range(slots.size):
@@ -227,7 +244,9 @@ def fit_features(fleet: Fleet, asset_type: AssetType, params: FeatureParams, see
     position = {name: place for place, name in enumerate(asset_type.signal_names)}
     sensor_columns = np.array([position[name] for name in asset_type.sensor_names], dtype=np.int64)
     setting_columns = np.array([position[name] for name in asset_type.setting_names], dtype=np.int64)
-    limits = np.array([asset_type.signals[column].limits for column in setting_columns], dtype=np.float64).reshape(-1, 2)
+    limits = np.array([asset_type.signals[column].limits for column in setting_columns], dtype=np.float64).reshape(
+        -1, 2
+    )
     sensors, settings = fleet.values[:, sensor_columns], fleet.values[:, setting_columns]
     regimes = find_regimes(settings, limits[:, 0], limits[:, 1], params.most_regimes, seed)
     regime = regimes.assign(settings)

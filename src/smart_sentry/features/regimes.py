@@ -44,10 +44,10 @@ class Regimes:
             return np.zeros(settings.shape[0], dtype=np.int64)
         scaled = (settings - self.low) / (self.high - self.low)
         distance = ((scaled[:, None, :] - self.centres[None, :, :]) ** 2).sum(axis=2)
-        return distance.argmin(axis=1).astype(np.int64)
+        return np.asarray(distance.argmin(axis=1), dtype=np.int64)
 
     def distance(self, settings: FloatArray) -> FloatArray:
-        """Distance of each row to its regime's centre, as a share of the settings' range: large where a row is unlike any seen."""
+        """(rows,) distance to the regime's centre, as a share of the settings' range: large where a row is unlike any seen."""
         scaled = (settings - self.low) / (self.high - self.low)
         return np.asarray(np.sqrt(((scaled - self.centres[self.assign(settings)]) ** 2).sum(axis=1)))
 
@@ -61,8 +61,7 @@ def find_regimes(settings: FloatArray, low: FloatArray, high: FloatArray, most: 
         most: at most this many regimes, for settings that vary continuously.
         seed: of k-means' initial centres.
     """
-    rows, columns = settings.shape
-    if columns == 0:
+    if settings.shape[1] == 0:
         return Regimes(low, high, np.zeros((1, 0)))
     scaled = (settings - low) / (high - low)
     for count in range(1, most + 1):

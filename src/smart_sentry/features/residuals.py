@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numba import njit  # type: ignore[import-untyped]
+from numba import njit
 from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
@@ -67,7 +67,9 @@ def fit_residuals(
     fits = []
     for regime in range(regime_count):
         rows = healthy & (regimes == regime)
-        fits.append(_fit_one(*((sensors[rows], settings[rows]) if rows.sum() > 1 else (sensors[healthy], settings[healthy]))))
+        fits.append(
+            _fit_one(*((sensors[rows], settings[rows]) if rows.sum() > 1 else (sensors[healthy], settings[healthy])))
+        )
     mean, setting_mean, effect, std = (np.stack(parts) for parts in zip(*fits, strict=True))
     return ResidualModel(mean, setting_mean, effect, std)
 
@@ -83,9 +85,17 @@ def _fit_one(sensors: FloatArray, settings: FloatArray) -> tuple[FloatArray, Flo
     return mean, setting_mean, effect / scale[:, None], std
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, error_model="numpy")
 def _residuals(
-    sensors: Any, settings: Any, regimes: Any, mean: Any, setting_mean: Any, effect: Any, std: Any, clip: float, out: Any
+    sensors: Any,
+    settings: Any,
+    regimes: Any,
+    mean: Any,
+    setting_mean: Any,
+    effect: Any,
+    std: Any,
+    clip: float,
+    out: Any,
 ) -> None:
     for row in range(sensors.shape[0]):
         regime = regimes[row]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numba import njit  # type: ignore[import-untyped]
+from numba import njit
 from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
@@ -48,7 +48,15 @@ class RestorationDetector:
             self._reserve(int(slots.max()) + 1)
             rule = self.rule
             _follow(
-                remaining_share, slots, self._recent, self._count, rule.after, rule.before, rule.jump, rule.worn, restored
+                remaining_share,
+                slots,
+                self._recent,
+                self._count,
+                rule.after,
+                rule.before,
+                rule.jump,
+                rule.worn,
+                restored,
             )
         return restored
 
@@ -68,9 +76,17 @@ class RestorationDetector:
         self._recent, self._count = snapshot["recent"].copy(), snapshot["count"].copy()
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, error_model="numpy")
 def _follow(
-    indicator: Any, slots: Any, recent: Any, count: Any, after: int, before: int, jump: float, worn: float, restored: Any
+    indicator: Any,
+    slots: Any,
+    recent: Any,
+    count: Any,
+    after: int,
+    before: int,
+    jump: float,
+    worn: float,
+    restored: Any,
 ) -> None:
     length = after + before
     for row in range(indicator.shape[0]):

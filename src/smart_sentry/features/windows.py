@@ -13,7 +13,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
-from numba import njit  # type: ignore[import-untyped]
+from numba import njit
 from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
@@ -134,6 +134,9 @@ class WindowBank:
         if slots <= self.slots:
             return
         grown = _State.empty(max(slots, 2 * self.slots), len(self.channels), self.spec)
+        if not self.slots:  # the way of every request: a fresh bank, filled once
+            self._state = grown
+            return
         for name, array in self._state.arrays().items():
             getattr(grown, name)[: self.slots] = array
         self._state = grown
@@ -198,7 +201,7 @@ class WindowBank:
         self._state = _State(**{name: snapshot[name].copy() for name in empty})
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, error_model="numpy")
 def _advance(
     values: Any, slots: Any, restarts: Any,
     decay: Any, trends: Any, spreads: Any, baseline: int, baseline_average: int,
@@ -223,7 +226,7 @@ def _advance(
             )  # fmt: skip
 
 
-@njit(cache=True, nogil=True, inline="always", error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, inline="always", error_model="numpy")
 def _take(
     value: float, slot: int, channel: int, decay: Any, trends: Any, spreads: Any, baseline: int, count: Any, origin: Any,
     recent: Any, average: Any, average_weight: Any, total: Any, moment: Any, baseline_total: Any,
@@ -272,7 +275,7 @@ def _take(
         _refresh(slot, channel, trends, spreads, recent, total, moment)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, error_model="numpy")
 def _refresh(slot: int, channel: int, trends: Any, spreads: Any, recent: Any, total: Any, moment: Any) -> None:
     """Sums of every window anew; the newest reading stands at the ring's last place."""
     capacity = recent.shape[2]
@@ -288,7 +291,7 @@ def _refresh(slot: int, channel: int, trends: Any, spreads: Any, recent: Any, to
         moment[slot, channel, j] = sum_of_moments
 
 
-@njit(cache=True, nogil=True, error_model="numpy")  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, error_model="numpy")
 def _emit(
     slot: int, row: int, trends: Any, spreads: Any, baseline: int, baseline_average: int, count: Any, origin: Any,
     average: Any, average_weight: Any, total: Any, moment: Any, baseline_total: Any, out: Any,
@@ -310,7 +313,9 @@ def _emit(
             n = min(seen, trends[k])
             mean, slope = total[slot, channel, k] / n, 0.0
             if n * _FIT_FROM >= trends[k] and n >= 2:
-                slope = (moment[slot, channel, k] - 0.5 * (n - 1) * total[slot, channel, k]) / (n * (n * n - 1.0) / 12.0)
+                slope = (moment[slot, channel, k] - 0.5 * (n - 1) * total[slot, channel, k]) / (
+                    n * (n * n - 1.0) / 12.0
+                )
             out[row, column] = start + mean + slope * 0.5 * (n - 1)
             out[row, column + 1] = slope
             column += 2
@@ -323,5 +328,7 @@ def _emit(
             column += 2
         if baseline > 0:
             own = baseline_total[slot, channel] / min(seen, baseline)
-            out[row, column] = average[slot, channel, baseline_average] / average_weight[slot, channel, baseline_average] - own
+            out[row, column] = (
+                average[slot, channel, baseline_average] / average_weight[slot, channel, baseline_average] - own
+            )
             column += 1

@@ -7,7 +7,7 @@ needs hard labels, so a trial that takes it is fitted to the labels' rounded val
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,15 +21,15 @@ Hyperparameters = dict[str, Any]
 class Suggester(Protocol):
     """The part of an optuna.Trial that a search space needs."""
 
-    def suggest_float(self, name: str, low: float, high: float, *, log: bool = False) -> float: ...  # noqa: D102
-    def suggest_int(self, name: str, low: int, high: int, *, log: bool = False) -> int: ...  # noqa: D102
-    def suggest_categorical(self, name: str, choices: list[Any]) -> Any: ...  # noqa: D102
+    def suggest_float(self, name: str, low: float, high: float, *, log: bool = False) -> float: ...
+    def suggest_int(self, name: str, low: int, high: int, *, log: bool = False) -> int: ...
+    def suggest_categorical(self, name: str, choices: list[Any]) -> Any: ...
 
 
 class Candidate(Protocol):
     """A kind of failure model."""
 
-    defaults: Hyperparameters
+    defaults: ClassVar[Hyperparameters]
     """Where the search begins: its first trial, and what a training without tuning uses."""
 
     def suggest(self, trial: Suggester) -> Hyperparameters:
@@ -45,11 +45,14 @@ class Candidate(Protocol):
 class LogisticCandidate:
     """Logistic regression with an L2 penalty."""
 
-    defaults = {"c": 0.3, "smote": False}
+    defaults: ClassVar[Hyperparameters] = {"c": 0.3, "smote": False}
 
     def suggest(self, trial: Suggester) -> Hyperparameters:
         """`c` is the inverse penalty."""
-        return {"c": trial.suggest_float("c", 0.01, 30, log=True), "smote": trial.suggest_categorical("smote", [False, True])}
+        return {
+            "c": trial.suggest_float("c", 0.01, 30, log=True),
+            "smote": trial.suggest_categorical("smote", [False, True]),
+        }
 
     def fit(self, features: NDArray[Any], target: FloatArray, hyper: Hyperparameters, seed: int) -> LogisticModel:
         """Each row counts as a failure with weight `target` and as healthy with the rest: cross-entropy on soft labels."""
@@ -73,7 +76,7 @@ class LogisticCandidate:
 class BoostedCandidate:
     """XGBoost with logistic loss."""
 
-    defaults = {
+    defaults: ClassVar[Hyperparameters] = {
         "rounds": 200, "learning_rate": 0.06, "max_depth": 4, "subsample": 0.7, "colsample": 0.3,
         "min_child_weight": 5.0, "l2": 5.0, "smote": False,
     }  # fmt: skip
@@ -108,7 +111,7 @@ class BoostedCandidate:
 class ForestCandidate:
     """A random forest whose leaves average the soft labels."""
 
-    defaults = {"trees": 60, "max_features": 0.06, "min_samples_leaf": 5, "max_samples": 0.25, "smote": False}
+    defaults: ClassVar[Hyperparameters] = {"trees": 60, "max_features": 0.06, "min_samples_leaf": 5, "max_samples": 0.25, "smote": False}
 
     def suggest(self, trial: Suggester) -> Hyperparameters:
         """Rows of one engine are alike, so each tree sees a part of them."""

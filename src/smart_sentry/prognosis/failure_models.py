@@ -59,7 +59,8 @@ class LogisticModel:
     def load(cls, folder: Path) -> LogisticModel:
         """Reads what `save` wrote."""
         saved = json.loads((folder / "logistic.json").read_text(encoding="utf-8"))
-        return cls(*(np.array(saved[name]) for name in ("centre", "scale", "weights")), bias=saved["bias"])
+        centre, scale, weights = (np.array(saved[name]) for name in ("centre", "scale", "weights"))
+        return cls(centre, scale, weights, saved["bias"])
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,9 @@ class BoostedModel:
 
     def probability(self, features: NDArray[Any]) -> FloatArray:
         """(rows,) in [0, 1]."""
-        return np.asarray(self.booster.inplace_predict(np.ascontiguousarray(features, dtype=np.float32)), dtype=np.float64)
+        return np.asarray(
+            self.booster.inplace_predict(np.ascontiguousarray(features, dtype=np.float32)), dtype=np.float64
+        )
 
     def save(self, folder: Path) -> None:
         """Writes boosted.json in XGBoost's own format."""
@@ -134,5 +137,7 @@ def load_failure_model(candidate: str, folder: Path) -> FailureModel:
         case "random_forest":
             return ForestModel.load(folder)
         case "blend":
-            return BlendModel({path.name: load_failure_model(path.name, path) for path in sorted(folder.iterdir()) if path.is_dir()})
+            return BlendModel(
+                {path.name: load_failure_model(path.name, path) for path in sorted(folder.iterdir()) if path.is_dir()}
+            )
     raise ValueError(f"no such kind of failure model: {candidate}")

@@ -24,7 +24,9 @@ def soft_labels(rul_cycles: FloatArray | IntArray, horizon_cycles: float, width_
     >>> soft_labels(np.array([10.0, 30.5, 60.0]), 30, 4).round(3).tolist()
     [0.994, 0.5, 0.001]
     """
-    return np.asarray(1.0 / (1.0 + np.exp((np.asarray(rul_cycles, dtype=np.float64) - horizon_cycles - 0.5) / width_cycles)))
+    return np.asarray(
+        1.0 / (1.0 + np.exp((np.asarray(rul_cycles, dtype=np.float64) - horizon_cycles - 0.5) / width_cycles))
+    )
 
 
 def asset_folds(slot: IntArray, folds: int, seed: int) -> Iterator[tuple[BoolArray, BoolArray]]:

@@ -54,7 +54,7 @@ class RemainingLifeModel:
     def save(self, folder: Path) -> None:
         """Writes the boosters in XGBoost's own format and the margins as JSON."""
         for name in ("estimate", "lower", "upper"):
-            write_whole(folder / f"rul_{name}.json", lambda part, name=name: getattr(self, name).save_model(part))
+            write_whole(folder / f"rul_{name}.json", getattr(self, name).save_model)
         numbers = ("margin_cycles", "cap_cycles", "open_above_cycles")
         write_json(folder / "rul_interval.json", {name: getattr(self, name) for name in numbers})
 
@@ -65,8 +65,10 @@ class RemainingLifeModel:
 
         import xgboost
 
-        boosters = [xgboost.Booster(model_file=folder / f"rul_{name}.json") for name in ("estimate", "lower", "upper")]
-        return cls(*boosters, **json.loads((folder / "rul_interval.json").read_text(encoding="utf-8")))
+        parts: dict[str, Any] = json.loads((folder / "rul_interval.json").read_text(encoding="utf-8"))
+        for name in ("estimate", "lower", "upper"):
+            parts[name] = xgboost.Booster(model_file=folder / f"rul_{name}.json")
+        return cls(**parts)
 
 
 def ordered_life(raw: NDArray[Any], cap_cycles: float) -> FloatArray:
@@ -106,7 +108,7 @@ def fit_remaining_life(
     calibrates = np.isin(slot, assets[: max(1, round(calibration_share * len(assets)))])
     estimate = _boost(features[fitted], target[fitted], trees, seed, {"objective": "reg:squarederror"})
     miss = 1.0 - coverage
-    rounds, rows = round(trees * _ROUNDS_SHARE_OF_QUANTILES), fitted & ~calibrates
+    rounds, rows = max(1, round(trees * _ROUNDS_SHARE_OF_QUANTILES)), fitted & ~calibrates
     lower, upper = (
         _boost(features[rows], target[rows], rounds, seed, {"objective": "reg:quantileerror", "quantile_alpha": level})
         for level in (miss, 1.0 - miss * _MISS_FROM_ABOVE)
@@ -116,8 +118,9 @@ def fit_remaining_life(
     )
     open_above = _OPEN_SHARE_OF_CAP * cap_cycles
     margin = _conformal_margin(lower, upper, estimate, features[drawn], target[drawn], coverage, open_above)
-    boosters = (model.get_booster() for model in (estimate, lower, upper))
-    return RemainingLifeModel(*boosters, margin_cycles=margin, cap_cycles=cap_cycles, open_above_cycles=open_above)
+    return RemainingLifeModel(
+        estimate.get_booster(), lower.get_booster(), upper.get_booster(), margin, cap_cycles, open_above
+    )
 
 
 def _boost(features: NDArray[Any], target: FloatArray, rounds: int, seed: int, objective: dict[str, Any]) -> Any:
@@ -130,7 +133,13 @@ def _boost(features: NDArray[Any], target: FloatArray, rounds: int, seed: int, o
 
 
 def _conformal_margin(
-    lower: Any, upper: Any, estimate: Any, features: NDArray[Any], target: FloatArray, coverage: float, open_above: float
+    lower: Any,
+    upper: Any,
+    estimate: Any,
+    features: NDArray[Any],
+    target: FloatArray,
+    coverage: float,
+    open_above: float,
 ) -> float:
     """Cycles by which both ends move outwards (Romano, Patterson and Candes, 2019), read off MAPIE's intervals.
 

@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import optuna
 from numpy.typing import NDArray
+from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
 
 from smart_sentry.files import write_whole
@@ -118,7 +118,7 @@ def storage_for(url: str | None, folder: Path) -> optuna.storages.BaseStorage:
     if url is not None:
         return optuna.storages.RDBStorage(url)
     folder.mkdir(parents=True, exist_ok=True)
-    return optuna.storages.JournalStorage(optuna.storages.journal.JournalFileBackend(str(folder / "journal.log")))
+    return optuna.storages.JournalStorage(JournalFileBackend(str(folder / "journal.log")))
 
 
 def tune_candidate(
@@ -165,7 +165,10 @@ def _finished(study: optuna.Study) -> list[FrozenTrial]:
 
 def _floors(finished: Iterable[FrozenTrial], folds: int) -> list[float]:
     """Median of the running means that earlier trials had after each fold; minus infinity where none got there."""
-    reached = [[trial.intermediate_values[fold] for trial in finished if fold in trial.intermediate_values] for fold in range(folds)]
+    reached = [
+        [trial.intermediate_values[fold] for trial in finished if fold in trial.intermediate_values]
+        for fold in range(folds)
+    ]
     return [float(np.median(values)) if values else -np.inf for values in reached]
 
 

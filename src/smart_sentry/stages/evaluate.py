@@ -48,11 +48,15 @@ def run(context: StageContext) -> StageResult:
         write_json(context.processed / EVALUATION_FILE, {UNSCORED: str(error)})
         write_json(context.processed / TEST_METRICS, {})
         _write_plots(context, None, threshold)
-        return StageResult(f"{len(predictions)} test rows predicted, none scored: {error}", {"predicted_rows": len(predictions)})
+        return StageResult(
+            f"{len(predictions)} test rows predicted, none scored: {error}", {"predicted_rows": len(predictions)}
+        )
     scored = _scored(predictions, truth)
     report = _judge(context, scored, threshold, "test")
     seed_scores = seed_forest_on_test(context)
-    seed = _judge(context, _scored(predictions.assign(failure_probability=seed_scores), truth, with_life=False), 0.5, "test")
+    seed = _judge(
+        context, _scored(predictions.assign(failure_probability=seed_scores), truth, with_life=False), 0.5, "test"
+    )
     content = {CHAMPION: report.model_dump(mode="json"), SEED_METHOD: seed.model_dump(mode="json")}
     slot = pd.factorize(data.test[ASSET_COLUMN])[0]
     misleading = before_restoration(slot.astype(np.int64), batch.restored)
@@ -93,9 +97,14 @@ def _predict(context: StageContext, data: RunToFailure) -> tuple[pd.DataFrame, F
 
 
 def _scored(predictions: pd.DataFrame, truth: pd.Series, with_life: bool = True) -> ScoredFleet:
-    life = tuple(predictions[f"rul_{part}cycles"] for part in ("", "lower_", "upper_")) if with_life else None
+    estimate, lower, upper = (predictions[f"rul_{part}cycles"].to_numpy() for part in ("", "lower_", "upper_"))
+    life = (estimate, lower, upper) if with_life else None
     return ScoredFleet.of(
-        predictions[ASSET_COLUMN], predictions[CYCLE_COLUMN], truth.to_numpy(), predictions["failure_probability"], rul=life
+        predictions[ASSET_COLUMN],
+        predictions[CYCLE_COLUMN],
+        truth.to_numpy(),
+        predictions["failure_probability"],
+        rul=life,
     )
 
 
@@ -136,6 +145,8 @@ def _track(
     figures = evaluation_figures(context, scored, report, threshold)
     with tracked_training(context) as training:
         training.log_metrics(report.flat(), prefix="test_")
-        training.log_metrics({"f1": seed.row.f1.value, "average_precision": seed.row.average_precision.value}, prefix="seed_method_test_")
+        training.log_metrics(
+            {"f1": seed.row.f1.value, "average_precision": seed.row.average_precision.value}, prefix="seed_method_test_"
+        )
         training.log_figures(figures)
         training.log_dict(report.model_dump(mode="json"), "evaluation.json")

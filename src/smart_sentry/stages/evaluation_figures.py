@@ -30,8 +30,12 @@ def evaluation_figures(
     positive = scored.positive(policy.horizon_cycles)
     area = report.row.average_precision.value or 0.0
     figures = {
-        "precision_recall": plots.precision_recall_figure(precision_recall_curve(scored.probability, positive), threshold, area),
-        "confusion": plots.confusion_figure(confusion(scored.probability >= threshold, positive), policy.horizon_cycles),
+        "precision_recall": plots.precision_recall_figure(
+            precision_recall_curve(scored.probability, positive), threshold, area
+        ),
+        "confusion": plots.confusion_figure(
+            confusion(scored.probability >= threshold, positive), policy.horizon_cycles
+        ),
         "calibration": plots.calibration_figure(
             calibration_curve(scored.probability, positive), report.row.expected_calibration_error
         ),
@@ -51,5 +55,6 @@ def _nearest_to_failure(scored: ScoredFleet) -> dict[str, tuple[np.ndarray, np.n
     last = last_rows(scored.asset)
     nearest = scored.asset[last][np.argsort(scored.rul_cycles[last], kind="stable")][:_SHOWN_ASSETS]
     return {
-        f"asset {asset}": (scored.rul_cycles[scored.asset == asset], scored.probability[scored.asset == asset]) for asset in nearest
+        f"asset {asset}": (scored.rul_cycles[scored.asset == asset], scored.probability[scored.asset == asset])
+        for asset in nearest
     }

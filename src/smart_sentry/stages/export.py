@@ -51,8 +51,11 @@ def run(context: StageContext) -> StageResult:
     features = compute_features(features_model, fleet_of(data.test, unknown, data.asset_type)).features
     cap = float(data.asset_type.failure.rul_cap_cycles)
     differences = {
-        "failure_probability": _difference(bundle.failure_probability(features), failure.probability(features.astype(np.float32))),
-        "rul_share_of_cap": _difference(bundle.remaining_life(features), ordered_life(life.predict(features), cap)) / cap,
+        "failure_probability": _difference(
+            bundle.failure_probability(features), failure.probability(features.astype(np.float32))
+        ),
+        "rul_share_of_cap": _difference(bundle.remaining_life(features), ordered_life(life.predict(features), cap))
+        / cap,
     }
     for what, difference in differences.items():
         if not difference <= TOLERANCE:
@@ -66,12 +69,15 @@ def run(context: StageContext) -> StageResult:
         training.log_dict(latencies, _LATENCIES)
         training.log_metrics(latencies, prefix="latency_us_")
     int8 = table["int8"]
+    measured = {f"parity_{key}": value for key, value in differences.items()}
+    measured |= {f"latency_us_{key}": value for key, value in latencies.items()}
     return StageResult(
-        f"{context.dataset}: ONNX answers like the original within {max(differences.values()):.0e} on {len(features)} test rows; the"
-        f" int8 edge model has {int8['bytes']} bytes and F1 {int8['f1']:.3f} on train against {table['champion']['f1']:.3f}",
-        {**{f"parity_{key}": value for key, value in differences.items()}, **{f"latency_us_{key}": value for key, value in latencies.items()}},
+        f"{context.dataset}: ONNX answers like the original within {max(differences.values()):.0e} on {len(features)} test"
+        f" rows; the int8 edge model has {int8['bytes']} bytes and F1 {int8['f1']:.3f} on train against"
+        f" {table['champion']['f1']:.3f}",
+        dict(measured),
         (context.bundle, context.edge, context.processed / "export.json"),
-    )  # fmt: skip
+    )
 
 
 def _difference(first: np.ndarray, second: np.ndarray) -> float:
@@ -82,7 +88,9 @@ def _logistic_of(context: StageContext, choice: dict[str, object], failure: Fail
     """The champion's own logistic part where it has one, else one fitted with the defaults."""
     if isinstance(failure, LogisticModel):
         return failure
-    if isinstance(failure, BlendModel) and isinstance(part := failure.members.get("logistic_regression"), LogisticModel):
+    if isinstance(failure, BlendModel) and isinstance(
+        part := failure.members.get("logistic_regression"), LogisticModel
+    ):
         return part
     features, target, usable = _training_rows(context)
     candidate = CANDIDATES["logistic_regression"]
@@ -95,11 +103,19 @@ def _training_rows(context: StageContext) -> tuple[np.ndarray, np.ndarray, np.nd
     features = np.load(context.processed / "features" / "features.npy", mmap_mode="r")
     horizon = load_interim(context.interim).asset_type.failure.horizon_cycles
     with np.load(context.processed / "features" / "rows.npz", allow_pickle=False) as rows:
-        return features, soft_labels(rows["rul_cycles"], horizon, context.params.train.soft_label_cycles), rows["usable"]
+        return (
+            features,
+            soft_labels(rows["rul_cycles"], horizon, context.params.train.soft_label_cycles),
+            rows["usable"],
+        )
 
 
 def _models(context: StageContext) -> dict[str, Path]:
-    return {"champion": context.bundle / FAILURE, "logistic": context.edge / "logistic.onnx", "int8": context.edge / "logistic_int8.onnx"}
+    return {
+        "champion": context.bundle / FAILURE,
+        "logistic": context.edge / "logistic.onnx",
+        "int8": context.edge / "logistic_int8.onnx",
+    }
 
 
 def _edge_models(context: StageContext, logistic: LogisticModel) -> dict[str, dict[str, float]]:

@@ -36,7 +36,13 @@ def run(context: StageContext) -> StageResult:
     usable = thinned(fleet.cycle, fleet.rul_cycles, horizon) & ~misleading
     write_arrays(
         whole / ROWS,
-        {"slot": fleet.slot, "cycle": fleet.cycle, "rul_cycles": fleet.rul_cycles, "usable": usable, "misleading": misleading},
+        {
+            "slot": fleet.slot,
+            "cycle": fleet.cycle,
+            "rul_cycles": fleet.rul_cycles,
+            "usable": usable,
+            "misleading": misleading,
+        },
     )
     for number, (fitted, validated) in enumerate(asset_folds(fleet.slot, params.tune.folds, params.seed)):
         _write_fold(context, fleet, data.asset_type, folds, number, fitted, validated)
@@ -50,7 +56,13 @@ def run(context: StageContext) -> StageResult:
 
 
 def _write_fold(
-    context: StageContext, fleet: Fleet, asset_type: AssetType, folder: Path, number: int, fitted: np.ndarray, validated: np.ndarray
+    context: StageContext,
+    fleet: Fleet,
+    asset_type: AssetType,
+    folder: Path,
+    number: int,
+    fitted: np.ndarray,
+    validated: np.ndarray,
 ) -> None:
     params = context.params
     model = learn_features(fleet.take(fitted), asset_type, params.features, params.seed)

@@ -49,8 +49,12 @@ def _register(context: StageContext, bundle: Bundle) -> Decision:
 
     data = load_interim(context.interim)
     choice = json.loads((context.processed / "choice.json").read_text(encoding="utf-8"))
-    cross_validation, seed = (EvaluationReport.model_validate(choice[key]) for key in ("cross_validation", "seed_method"))
-    protocol = f"data {bundle.manifest.data_version[:12]}, {context.params.tune.folds} folds, seed {context.params.seed}"
+    cross_validation, seed = (
+        EvaluationReport.model_validate(choice[key]) for key in ("cross_validation", "seed_method")
+    )
+    protocol = (
+        f"data {bundle.manifest.data_version[:12]}, {context.params.tune.folds} folds, seed {context.params.seed}"
+    )
     challenger, baseline = (ValidationFigures.from_report(report, protocol) for report in (cross_validation, seed))
     example = data.test.head(_EXAMPLE_ROWS)
     with tracked_training(context) as training:
@@ -91,7 +95,9 @@ def _card(
 
     path = context.processed / EVALUATION_FILE
     content = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    test, baseline = (EvaluationReport.model_validate(content[key]) if key in content else None for key in (CHAMPION, SEED_METHOD))
+    test, baseline = (
+        EvaluationReport.model_validate(content[key]) if key in content else None for key in (CHAMPION, SEED_METHOD)
+    )
     cross_validation = EvaluationReport.model_validate(choice["cross_validation"])
     return model_card(ModelCardFacts(
         dataset=context.dataset,

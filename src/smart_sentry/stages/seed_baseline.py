@@ -1,4 +1,4 @@
-"""The seed's own method (random forest with SMOTE on raw sensors), run beside every champion so that everyone sees the distance."""
+"""The seed's own method (random forest with SMOTE on raw sensors), run beside every champion: everyone sees the distance."""
 
 from __future__ import annotations
 
@@ -20,7 +20,9 @@ BoolArray = NDArray[np.bool_]
 
 def seed_forest_out_of_fold(context: StageContext, folds: Sequence[FoldData], executor: Executor) -> FloatArray:
     """(rows,) probability of the seed's method on the folds that the candidates were compared on."""
-    futures = [executor.submit(_one_fold, context.interim.resolve(), fold.validated, context.params.seed) for fold in folds]
+    futures = [
+        executor.submit(_one_fold, context.interim.resolve(), fold.validated, context.params.seed) for fold in folds
+    ]
     probability = np.zeros(len(folds[0].validated))
     for fold, future in zip(folds, futures, strict=True):
         probability[fold.validated] = future.result()

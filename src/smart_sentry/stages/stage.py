@@ -61,4 +61,3 @@ class StageResult:
     summary: str
     figures: dict[str, float | int | str] = field(default_factory=dict)
     files: tuple[Path, ...] = ()
-

@@ -105,7 +105,7 @@ def _executor(settings: Settings) -> Iterator[Executor]:
         return
     from distributed import Client
 
-    with Client(settings.dask_scheduler) as client:
+    with Client(settings.dask_scheduler) as client:  # type: ignore[no-untyped-call]
         yield client.get_executor(pure=False)
 
 
@@ -115,7 +115,7 @@ def _search(context: StageContext, task: TrialTask, executor: Executor) -> dict[
     storage = storage_for(context.settings.study_storage, folder)
     names = [name for name in tune.candidates if name != BLEND]
     version = _study_version(context.params, data_version(context.interim))
-    found = {}
+    found: dict[str, Tuned] = {}
     with Progress(transient=True) as progress:
         bar = progress.add_task(f"tuning {context.dataset}", total=len(names) * tune.trials)
 
@@ -133,7 +133,13 @@ def _search(context: StageContext, task: TrialTask, executor: Executor) -> dict[
 
 def _study_version(params: Params, version: str) -> str:
     """Changes with everything that a trial's result depends on but its number, so that studies are resumed and never mixed."""
-    inputs = (version, params.seed, params.features.model_dump_json(), params.tune.folds, params.train.soft_label_cycles)
+    inputs = (
+        version,
+        params.seed,
+        params.features.model_dump_json(),
+        params.tune.folds,
+        params.train.soft_label_cycles,
+    )
     return hashlib.sha256(repr(inputs).encode()).hexdigest()[:12]
 
 

@@ -157,7 +157,9 @@ def test_fetch_with_connection_cut_half_way_leaves_nothing(source, tiny_cmapss, 
     assert files_under(raw) == []
 
 
-@pytest.mark.parametrize(("manner", "reason"), [("refused", "HTTP status 503"), ("silent", "no answer within|timed out")])
+@pytest.mark.parametrize(
+    ("manner", "reason"), [("refused", "HTTP status 503"), ("silent", "no answer within|timed out")]
+)
 def test_fetch_from_failing_server_leaves_nothing(source, raw, web_server, manner, reason):
     web_server.manner = manner
     with pytest.raises(DataUnavailable, match=reason):

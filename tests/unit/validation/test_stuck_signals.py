@@ -30,6 +30,14 @@ def test_stuck_signals_does_not_report_a_signal_that_stands_still_in_many_assets
     assert stuck_signals(readings, ["oil"], "train") == ()
 
 
+def test_stuck_signals_does_not_report_a_signal_that_hardly_moves_in_a_small_fleet():
+    readings = fleet(assets=3, rows=100)
+    readings["oil"] = np.where((readings.asset_id > 1) & (readings.index % 25 == 0), 1.0, 0.0)  # 7 changes in 99 steps
+    assert stuck_signals(readings, ["oil"], "train") == ()
+    readings["oil"] = np.where((readings.asset_id > 1) & (readings.index % 10 == 0), 1.0, 0.0)  # 19 changes in 99 steps
+    assert [stuck.asset_id for stuck in stuck_signals(readings, ["oil"], "train")] == [1]
+
+
 def test_stuck_signals_does_not_report_an_asset_too_short_to_show_ten_changes():
     readings = fleet()
     readings.loc[readings.asset_id == 3, "oil"] = 82.5
