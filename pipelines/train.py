@@ -22,7 +22,7 @@ from prefect.cache_policies import NO_CACHE  # noqa: E402
 from prefect.client.schemas.objects import State  # noqa: E402
 from prefect.states import Completed  # noqa: E402
 
-from smart_sentry.errors import DataUnavailable  # noqa: E402
+from smart_sentry.errors import BentoNotBuilt, DataUnavailable  # noqa: E402
 from smart_sentry.params import load_params  # noqa: E402
 from smart_sentry.results import results_table  # noqa: E402
 from smart_sentry.stages import STAGES  # noqa: E402
@@ -31,8 +31,8 @@ from smart_sentry.tracking.links import champion_run_page  # noqa: E402
 from smart_sentry.versioning import PipelineStage, Versions, clear_outputs, load_pipeline, stages_to_run  # noqa: E402
 
 SIX_HOURS_S = 6 * 3600
-WORTH_RETRYING: dict[str, type[Exception]] = {"get": DataUnavailable, "package": OSError}
-"""What a second try may mend: a download, a build. Every other stage gives the same result from the same input."""
+WORTH_RETRYING: dict[str, type[Exception]] = {"get": DataUnavailable, "package": BentoNotBuilt}
+"""What a second try may mend: a download, a build. Any other stage gives the same result from the same input."""
 
 
 def _stage(stage: PipelineStage, context: StageContext, stale: bool) -> State[Any]:

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 
 import pytest
+from small_champion import small_champion  # noqa: F401 - a fixture of tests of many folders
 from tiny_project import TINY, PrefectServer, Training, environment_of, finished, make_checkout, run_program
 
 from smart_sentry.environment import library_environment

@@ -26,9 +26,11 @@ IN_A_CHECKOUT = (
     ".dvc/.gitignore",
     ".dvcignore",
     ".gitignore",
+    "bentofile.yaml",
     "dvc.yaml",
     "params.yaml",
     "prefect.yaml",
+    "requirements-serve.lock",
 )
 FOLDERS = ("configs", "pipelines", "serving", "src")
 TINY = "tiny"

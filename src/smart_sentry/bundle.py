@@ -10,6 +10,7 @@ A bundle's checksum is the SHA-256 of its manifest, which holds those of all its
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -72,10 +73,17 @@ class Bundle:
         options.intra_op_num_threads = 1
         options.log_severity_level = 3
         first, second = (
-            onnxruntime.InferenceSession((self.folder / name).read_bytes(), options, providers=["CPUExecutionProvider"])
+            onnxruntime.InferenceSession(self._verified(name), options, providers=["CPUExecutionProvider"])
             for name in (FAILURE, RUL)
         )
         return first, second
+
+    def _verified(self, name: str) -> bytes:
+        """A file's bytes: they are read later than the manifest, and a training may have written new ones since."""
+        content, expected = (self.folder / name).read_bytes(), self.manifest.files[name]
+        if (found := hashlib.sha256(content).hexdigest()) != expected:
+            raise ChecksumMismatch(self.folder / name, expected, found, _TRAIN_AGAIN)
+        return content
 
     def failure_probability(self, features: FloatArray) -> FloatArray:
         """(rows,) probability of a failure within the horizon, from (rows, features)."""
@@ -136,6 +144,8 @@ def load_bundle(folder: Path, expected_sha256: str | None = None) -> Bundle:
         raise ModelUnavailable(
             path, f"Its manifest is not valid: {explain_validation(error)}. {_TRAIN_AGAIN}"
         ) from error
+    if unnamed := [name for name in (FEATURES, FAILURE, RUL) if name not in manifest.files]:
+        raise ModelUnavailable(path, f"Its manifest names no checksum of {', '.join(unnamed)}. {_TRAIN_AGAIN}")
     for name, expected in manifest.files.items():
         found = sha256_of(folder / name) if (folder / name).is_file() else "no file"
         if found != expected:

@@ -40,12 +40,12 @@ def main() -> None:
 
 
 def _context(dataset: str) -> StageContext:
-    from smart_sentry.config import Settings
+    from smart_sentry.config import load_settings
     from smart_sentry.environment import prepare_environment
     from smart_sentry.params import load_params
     from smart_sentry.stages.stage import StageContext
 
-    settings = Settings()
+    settings = load_settings()
     prepare_environment(settings)
     return StageContext(dataset, load_params(settings.home / "params.yaml"), settings)
 
@@ -68,10 +68,10 @@ def data_get(dataset: Dataset = "FD001") -> None:
 @data_app.command("list")
 def data_list() -> None:
     """Name all data sets."""
-    from smart_sentry.config import Settings
+    from smart_sentry.config import load_settings
     from smart_sentry.datasets.catalog import known_names
 
-    settings = Settings()
+    settings = load_settings()
     for name in known_names(settings, settings.configs_folder / "assets"):
         typer.echo(name)
 
@@ -165,23 +165,22 @@ def serve(dataset: Dataset = "FD001") -> None:
 @app.command()
 def ui() -> None:
     """Open MLflow and Prefect on this machine."""
-    from smart_sentry.config import Settings
+    from smart_sentry.config import load_settings
     from smart_sentry.ui import run_ui
 
-    run_ui(Settings(), typer.echo)
+    run_ui(load_settings(), typer.echo)
 
 
 @app.command()
 def demo() -> None:
     """The main job from data to a prediction over HTTP."""
-    from smart_sentry.config import Settings
+    from smart_sentry.config import load_settings
     from smart_sentry.environment import prepare_environment
 
-    settings = Settings()
+    settings = load_settings()
     prepare_environment(settings)
     with _project_on_path(settings.home):
         from pipelines.train import train as flow
-
         from smart_sentry.demo import run_demo
 
         run_demo(settings, lambda dataset: flow(dataset=dataset), typer.echo)
@@ -227,6 +226,9 @@ def _print_results(context: StageContext, demand_truth: bool = False) -> None:
     rows = results_table(context.processed)
     if not rows and demand_truth:
         load_interim(context.interim).test_truth()
+        again = f"smart-sentry stage evaluate --dataset {context.dataset}"
+        typer.echo(f"smart-sentry: the truth of {context.dataset} came after its evaluation: run `{again}`.", err=True)
+        raise typer.Exit(1)
     table = Table(
         "figure", "champion", "the seed's method", title=f"{context.dataset}: test set, 95 % confidence intervals"
     )

@@ -7,14 +7,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from smart_sentry.errors import ConfigurationError
+
+_PREFIX = "SMART_SENTRY_"
 
 
 class Settings(BaseSettings):
     """Every setting is an environment variable: SMART_SENTRY_ and the name in capitals."""
 
-    model_config = SettingsConfigDict(env_prefix="SMART_SENTRY_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix=_PREFIX, frozen=True, extra="ignore")
 
     home: Path = Field(
         default=Path(), description="the project's folder: configs/, data/, models/, mlruns/ stand in it"
@@ -75,3 +79,21 @@ class Settings(BaseSettings):
     @property
     def mlruns_folder(self) -> Path:
         return self.home / "mlruns"
+
+
+def load_settings() -> Settings:
+    """Reads the settings from the environment.
+
+    Raises:
+        ConfigurationError: a value cannot be used; every such variable is named.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        wrong = "; ".join(
+            f"{_PREFIX}{str(item['loc'][0]).upper()}: {item['msg']} (got {item['input']!r:.60})"
+            for item in error.errors()
+        )
+        raise ConfigurationError(
+            "settings", wrong, "Mend these environment variables; docs/settings.md lists all."
+        ) from error

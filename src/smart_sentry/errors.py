@@ -123,7 +123,7 @@ class Finding:
         about = f" on {', '.join(self.columns)}" if self.columns else ""
         rows = "; ".join(", ".join(f"{name} {value}" for name, value in row.items()) for row in self.first_rows)
         table = f"[{self.split}] " if self.split else ""
-        return f"{table}{self.rule}{about}: {self.message}.{f' First: {rows}.' if rows else ''} {self.remedy}"
+        return f"{table}{self.rule}{about}: {self.message}.{f' Rows: {rows}.' if rows else ''} {self.remedy}"
 
 
 class ValidationFailed(SmartSentryError):
@@ -149,3 +149,11 @@ class ExportDiffers(SmartSentryError):
             f"the exported model's {what} differs by {difference:.2e}, allowed are {tolerance:.0e}. Nothing was promoted: keep"
             " the earlier champion and report the candidate and its hyperparameters."
         )
+
+
+class BentoNotBuilt(SmartSentryError):
+    """BentoML could not build a Bento."""
+
+    def __init__(self, bundle: str, said: str) -> None:
+        self.bundle, self.said = bundle, said
+        super().__init__(f"no Bento was built from {bundle}; BentoML said:\n{said}\nMend what it names and package again.")

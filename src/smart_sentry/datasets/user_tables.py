@@ -6,12 +6,14 @@ the mapping says stops with the file, the column and the first offending rows.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import csv
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa  # type: ignore[import-untyped]
+import pyarrow.csv as pa_csv  # type: ignore[import-untyped]
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
 from smart_sentry.assets import CYCLE_COLUMN, RUL_COLUMN, AssetType
@@ -20,6 +22,8 @@ from smart_sentry.errors import ConfigurationError, UnreadableData
 NAME_COLUMN = "asset_name"
 TIME_COLUMN = "time"
 _SHOWN = 3
+_EMPTY_CELLS = ["", "NA", "N/A", "NaN", "nan", "NULL", "null", "None"]
+"""Texts in a CSV file that stand for a missing value."""
 _ZONED = r"[T ]\d{2}.*(?:[zZ]|[+-]\d{2}(?::?\d{2})?)$"
 """A timestamp whose time of day ends in Z or in an offset from UTC."""
 
@@ -47,7 +51,8 @@ def read_user_table(path: Path, asset_type: AssetType, *, rul_required: bool) ->
     source_of = {name: mapping.columns.get(name, name) for name in asset_type.signal_names}
     rul_column = mapping.rul_column if rul_required else None
     ordering = [name for name in (mapping.cycle_column, mapping.time_column, rul_column) if name is not None]
-    raw = _read(path, [mapping.asset_column, *ordering, *source_of.values()], optional=mapping.rul_column)
+    needed = [mapping.asset_column, *ordering, *source_of.values()]
+    raw = _read(path, needed, numeric=set(source_of.values()), optional=mapping.rul_column)
     table = pd.DataFrame({NAME_COLUMN: _names(raw, mapping.asset_column, path)})
     if mapping.time_column is not None:
         table[TIME_COLUMN] = _times(raw[mapping.time_column], path)
@@ -59,50 +64,59 @@ def read_user_table(path: Path, asset_type: AssetType, *, rul_required: bool) ->
     return _in_order(pd.concat([table, pd.DataFrame(signals)], axis=1), asset_type, path)
 
 
-def _read(path: Path, needed: Sequence[str], optional: str | None) -> pd.DataFrame:
-    """The needed columns of a file, and the optional one where it is there."""
+def _read(path: Path, needed: Sequence[str], numeric: Collection[str], optional: str | None) -> pd.DataFrame:
+    """The needed columns of a file, and the optional one where it is there.
+
+    Of a CSV file `numeric` columns come as numbers, or all as text if one of them holds text.
+    """
+    is_csv = path.suffix == ".csv"
     try:
-        header = _csv_header(path) if path.suffix == ".csv" else list(pq.read_schema(path).names)
-    except (pa.ArrowInvalid, pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeDecodeError) as error:
-        raise _unreadable(path, error) from error
-    absent = [name for name in dict.fromkeys(needed) if name not in header]
-    if absent:
-        expected, found = f"the columns {', '.join(absent)}", f"only the columns {', '.join(header)}"
-        remedy = "Mend the file, or map the names under `files:` in its configs/assets/<type>.yaml."
-        raise UnreadableData(path, expected, found, remedy)
-    wanted = list(dict.fromkeys([*needed, *(name for name in header if name == optional)]))
-    twice = [name for name in wanted if header.count(name) > 1]
-    if twice:
-        raise UnreadableData(path, "each column once", f"{', '.join(twice)} twice", "Rename one of them.")
-    try:
-        raw = (
-            _read_csv(path, wanted)
-            if path.suffix == ".csv"
-            else pq.read_table(path, columns=wanted).to_pandas(ignore_metadata=True)
-        )
-    except (pa.ArrowInvalid, OSError, pd.errors.ParserError, UnicodeDecodeError) as error:
-        raise _unreadable(path, error) from error
+        header = _csv_header(path) if is_csv else list(pq.read_schema(path).names)
+        _refuse_header(path, header, needed)
+        wanted = list(dict.fromkeys([*needed, *(name for name in header if name == optional)]))
+        raw = _read_csv(path, wanted, numeric) if is_csv else _read_parquet(path, wanted)
+    except (pa.ArrowInvalid, OSError, UnicodeDecodeError, csv.Error) as error:
+        kind = "a CSV file in UTF-8 with a header" if is_csv else "a Parquet file"
+        raise UnreadableData(path, kind, f"one that cannot be parsed ({error})", "Export it again.") from error
     if raw.empty:
         raise UnreadableData(path, "rows of readings", "a file without a row", "Export the readings again.")
-    return pd.DataFrame(raw).reset_index(drop=True)
+    return raw
+
+
+def _refuse_header(path: Path, header: Sequence[str], needed: Sequence[str]) -> None:
+    absent = [name for name in dict.fromkeys(needed) if name not in header]
+    if absent:
+        expected, found = f"the columns {', '.join(absent)}", f"only the columns {', '.join(header) or '(none)'}"
+        remedy = "Mend the file, or map the names under `files:` in its configs/assets/<type>.yaml."
+        raise UnreadableData(path, expected, found, remedy)
+    twice = [name for name in dict.fromkeys(needed) if header.count(name) > 1]
+    if twice:
+        raise UnreadableData(path, "each column once", f"{', '.join(twice)} twice", "Rename one of them.")
 
 
 def _csv_header(path: Path) -> list[str]:
-    # Two lines: with one alone, a first row longer than the header would lose its last fields without a word.
-    first = pd.read_csv(path, header=None, nrows=2, dtype=str, keep_default_na=False, encoding="utf-8-sig")
-    return [str(name) for name in first.iloc[0]]
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        return next(csv.reader(file), [])
 
 
-def _read_csv(path: Path, wanted: list[str]) -> pd.DataFrame:
-    asset_as_text = {wanted[0]: str}
-    return pd.read_csv(
-        path, usecols=wanted, dtype=asset_as_text, encoding="utf-8-sig", low_memory=False, index_col=False
+def _read_csv(path: Path, wanted: list[str], numeric: Collection[str]) -> pd.DataFrame:
+    """Arrow's reader refuses rows that are longer or shorter than the header; pandas would cut or fill them in silence."""
+    types = {name: pa.float64() if name in numeric else pa.string() for name in wanted}
+    options = pa_csv.ConvertOptions(
+        include_columns=wanted, column_types=types, null_values=_EMPTY_CELLS, strings_can_be_null=True
     )
+    one_thread = pa_csv.ReadOptions(use_threads=False)  # with more, a complaint does not number its row
+    try:
+        return pd.DataFrame(pa_csv.read_csv(path, one_thread, convert_options=options).to_pandas())
+    except pa.ArrowInvalid:
+        if not numeric:
+            raise
+        # Text stands in a number: read as text, the offending rows can be shown.
+        return _read_csv(path, wanted, ())
 
 
-def _unreadable(path: Path, error: Exception) -> UnreadableData:
-    kind = "a CSV file in UTF-8 with a header" if path.suffix == ".csv" else "a Parquet file"
-    return UnreadableData(path, kind, f"one that cannot be parsed ({error})", "Export it again.")
+def _read_parquet(path: Path, wanted: list[str]) -> pd.DataFrame:
+    return pd.DataFrame(pq.read_table(path, columns=wanted).to_pandas(ignore_metadata=True))
 
 
 def _offending(path: Path, column: pd.Series, wrong: pd.Series, expected: str, remedy: str) -> UnreadableData:
@@ -151,6 +165,8 @@ def _times(column: pd.Series, path: Path) -> pd.Series:
             raise _offending(path, column, column.isna(), "a time", "Fill in the time of every row.")
         return column
     numbers = pd.to_numeric(column, errors="coerce")
+    if numbers.notna().all():
+        return numbers
     if numbers.notna().mean() > 0.5:
         raise _offending(path, column, numbers.isna(), "times as numbers", "Mend these rows.")
     text = column.astype("string").str.strip()

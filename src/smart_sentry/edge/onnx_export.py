@@ -26,29 +26,18 @@ def rul_onnx(model: RemainingLifeModel, features: int) -> bytes:
     """Remaining life, output `life` (rows, 3) cycles: estimate, lower end, upper end, like `RemainingLifeModel.predict`."""
     parts = [_boosted(booster, features, name) for name, booster in
              (("estimate", model.estimate), ("lower", model.lower), ("upper", model.upper))]  # fmt: skip
-    numbers = (("margin", model.margin_cycles), ("cap", model.cap_cycles), ("open_above", model.open_above_cycles))
+    numbers = (("closed_margin", model.closed_margin_cycles), ("open_margin", model.open_margin_cycles), ("cap", model.cap_cycles), ("open_above", model.open_above_cycles))
     constants = [_constant(name, np.array(value, np.float32)) for name, value in numbers]
     estimate, lower, upper = (part.graph.output[0].name for part in parts)
     nodes = [
-        helper.make_node("Sub", [lower, "margin"], ["lower_end"]),
-        helper.make_node("Add", [upper, "margin"], ["moved_upper"]),
         helper.make_node("GreaterOrEqual", [upper, "open_above"], ["is_open"]),
+        helper.make_node("Where", ["is_open", "open_margin", "closed_margin"], ["lower_margin"]),
+        helper.make_node("Sub", [lower, "lower_margin"], ["lower_end"]),
+        helper.make_node("Add", [upper, "closed_margin"], ["moved_upper"]),
         helper.make_node("Where", ["is_open", "cap", "moved_upper"], ["upper_end"]),
         helper.make_node("Concat", [estimate, "lower_end", "upper_end"], ["life"], axis=1),
     ]
     return _finish(_join(parts, nodes, constants, "life", 3, features), "life", "remaining_life")
-
-
-def logistic_onnx(model: LogisticModel) -> ModelProto:
-    """The logistic model in standard operators (MatMul, Add, Sigmoid), which quantisation knows, unlike LinearClassifier.
-
-    The standardisation is folded into the weights: MatMul's int8 weights then are all that the edge holds.
-    """
-    graph = _logistic(model, "edge")
-    graph.graph.output[0].CopyFrom(
-        helper.make_tensor_value_info(graph.graph.output[0].name, TensorProto.FLOAT, [None, 1])
-    )
-    return graph
 
 
 def _probability(model: FailureModel, features: int, prefix: str) -> ModelProto:

@@ -162,7 +162,7 @@ def _whitening(residuals: FloatArray, rows: NDArray[np.bool_], asset: IntArray) 
 
 
 def _leading_directions(rows: FloatArray, count: int) -> FloatArray:
-    """(count, sensors) leading right singular vectors; each one's largest element is positive, so that its sign is reproducible."""
+    """(count, sensors) leading right singular vectors; the largest element of each is positive: the sign is reproducible."""
     _, vectors = np.linalg.eigh(rows.T @ rows)
     directions = vectors[:, ::-1][:, :count].T
     largest = np.abs(directions).argmax(axis=1)

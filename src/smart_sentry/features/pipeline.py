@@ -214,7 +214,13 @@ class FeatureStream:
         return state | {"seen": self._seen.copy()}
 
     def restore(self, snapshot: dict[str, NDArray[Any]]) -> None:
-        """Puts a snapshot back that a stream of the same model gave."""
+        """Puts a snapshot back that a stream of the same model gave.
+
+        Raises:
+            ValueError: the snapshot was taken with other channels or windows, or lacks the sensor windows that explaining needs.
+        """
+        if self._sensors is not None and "sensors.count" not in snapshot:
+            raise ValueError("the snapshot holds no sensor windows: it was taken of a stream made with explain=False")
         for part, owner in self._parts().items():
             prefix = f"{part}."
             owner.restore(

@@ -68,7 +68,7 @@ def find_regimes(settings: FloatArray, low: FloatArray, high: FloatArray, most: 
         centres, spread = _k_means(scaled, count, seed)
         if spread < RESOLUTION:
             break
-    order = np.lexsort(centres.T[::-1])
+    order = np.lexsort(np.round(centres / RESOLUTION).T[::-1])  # rounded: noise must not decide between equal settings
     return Regimes(low, high, centres[order])
 
 

@@ -126,7 +126,7 @@ class WindowBank:
 
     @property
     def slots(self) -> int:
-        """How many assets the bank holds."""
+        """How many assets the bank has room for."""
         return int(self._state.count.shape[0])
 
     def reserve(self, slots: int) -> None:

@@ -111,7 +111,13 @@ class BoostedCandidate:
 class ForestCandidate:
     """A random forest whose leaves average the soft labels."""
 
-    defaults: ClassVar[Hyperparameters] = {"trees": 60, "max_features": 0.06, "min_samples_leaf": 5, "max_samples": 0.25, "smote": False}
+    defaults: ClassVar[Hyperparameters] = {
+        "trees": 60,
+        "max_features": 0.06,
+        "min_samples_leaf": 5,
+        "max_samples": 0.25,
+        "smote": False,
+    }
 
     def suggest(self, trial: Suggester) -> Hyperparameters:
         """Rows of one engine are alike, so each tree sees a part of them."""

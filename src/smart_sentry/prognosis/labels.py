@@ -7,6 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from smart_sentry.errors import InsufficientData
+
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
@@ -39,8 +41,13 @@ def asset_folds(slot: IntArray, folds: int, seed: int) -> Iterator[tuple[BoolArr
 
     Yields:
         (rows,) which rows are fitted, (rows,) which are validated. Every row is validated once.
+
+    Raises:
+        InsufficientData: fewer assets than folds.
     """
     assets = np.random.default_rng(seed).permutation(np.unique(slot))
+    if len(assets) < folds:
+        raise InsufficientData("train assets for cross-validation (tune.folds in params.yaml)", len(assets), folds)
     for fold in range(folds):
         validated = np.isin(slot, assets[fold::folds])
         yield ~validated, validated

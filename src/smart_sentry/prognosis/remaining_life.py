@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from smart_sentry.errors import InsufficientData
 from smart_sentry.files import write_json, write_whole
 
 FloatArray = NDArray[np.float64]
@@ -24,6 +25,7 @@ _MISS_FROM_ABOVE = 0.25
 missed from below alone, so the lower model starts from all of them; the conformal margin then settles the sum."""
 _OPEN_SHARE_OF_CAP = 0.96
 _FAR_AWAY = 1e6
+_ROWS_TO_CALIBRATE = 100
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,10 @@ class RemainingLifeModel:
 
     Attributes:
         estimate, lower, upper: xgboost.Boosters that give cycles.
-        margin_cycles: conformal calibration moves both ends of the interval outwards by this (inwards where negative).
+        closed_margin_cycles: conformal calibration moves both ends of a closed interval outwards by this (inwards where
+            negative).
+        open_margin_cycles: the same for the lower end of an open interval. The two kinds are calibrated apart (Mondrian
+            conformal prediction; Vovk et al., 2005), so that the few worn assets get the coverage that the many healthy ones do.
         cap_cycles: remaining life above this is all the same.
         open_above_cycles: where the upper model reaches this, the interval is open: its end is the cap, meaning "or more".
     """
@@ -40,7 +45,8 @@ class RemainingLifeModel:
     estimate: Any
     lower: Any
     upper: Any
-    margin_cycles: float
+    closed_margin_cycles: float
+    open_margin_cycles: float
     cap_cycles: float
     open_above_cycles: float
 
@@ -48,14 +54,16 @@ class RemainingLifeModel:
         """(rows, 3) cycles: estimate, lower end, upper end; neither clipped nor ordered yet (`ordered_life` does both)."""
         rows = np.ascontiguousarray(features, dtype=np.float32)
         estimate, lower, upper = (model.inplace_predict(rows) for model in (self.estimate, self.lower, self.upper))
-        end = np.where(upper >= self.open_above_cycles, self.cap_cycles, upper + self.margin_cycles)
-        return np.column_stack([estimate, lower - self.margin_cycles, end]).astype(np.float64)
+        is_open = upper >= self.open_above_cycles
+        begin = lower - np.where(is_open, self.open_margin_cycles, self.closed_margin_cycles)
+        end = np.where(is_open, self.cap_cycles, upper + self.closed_margin_cycles)
+        return np.column_stack([estimate, begin, end]).astype(np.float64)
 
     def save(self, folder: Path) -> None:
         """Writes the boosters in XGBoost's own format and the margins as JSON."""
         for name in ("estimate", "lower", "upper"):
             write_whole(folder / f"rul_{name}.json", getattr(self, name).save_model)
-        numbers = ("margin_cycles", "cap_cycles", "open_above_cycles")
+        numbers = ("closed_margin_cycles", "open_margin_cycles", "cap_cycles", "open_above_cycles")
         write_json(folder / "rul_interval.json", {name: getattr(self, name) for name in numbers})
 
     @classmethod
@@ -101,26 +109,44 @@ def fit_remaining_life(
         coverage: share of rows that the interval shall hold.
         calibration_share: share of assets that calibrate.
         seed: of the split, the draw and the trees.
+
+    Raises:
+        InsufficientData: fewer than two assets, so that none is left to calibrate with.
     """
     target = np.minimum(rul_cycles, cap_cycles)
     generator = np.random.default_rng(seed)
     assets = generator.permutation(np.unique(slot))
-    calibrates = np.isin(slot, assets[: max(1, round(calibration_share * len(assets)))])
+    if len(assets) < 2:
+        raise InsufficientData("train assets for the remaining-life interval", len(assets), 2)
+    held_out = min(max(1, round(calibration_share * len(assets))), len(assets) - 1)
+    calibrates = np.isin(slot, assets[:held_out])
     estimate = _boost(features[fitted], target[fitted], trees, seed, {"objective": "reg:squarederror"})
     miss = 1.0 - coverage
     rounds, rows = max(1, round(trees * _ROUNDS_SHARE_OF_QUANTILES)), fitted & ~calibrates
+    # They start from the middle: from its own quantile, which is the cap, the upper model would see all rows on one side, and
+    # a gradient that is the same everywhere splits nothing.
+    quantile = {"objective": "reg:quantileerror", "base_score": cap_cycles / 2}
     lower, upper = (
-        _boost(features[rows], target[rows], rounds, seed, {"objective": "reg:quantileerror", "quantile_alpha": level})
+        _boost(features[rows], target[rows], rounds, seed, {**quantile, "quantile_alpha": level})
         for level in (miss, 1.0 - miss * _MISS_FROM_ABOVE)
     )
     drawn = generator.choice(
         np.flatnonzero(calibrates), size=int(calibrates.sum()), p=weight[calibrates] / weight[calibrates].sum()
     )
     open_above = _OPEN_SHARE_OF_CAP * cap_cycles
-    margin = _conformal_margin(lower, upper, estimate, features[drawn], target[drawn], coverage, open_above)
-    return RemainingLifeModel(
-        estimate.get_booster(), lower.get_booster(), upper.get_booster(), margin, cap_cycles, open_above
+    is_open = upper.predict(features[drawn]) >= open_above
+    closed_margin, open_margin = (
+        _conformal_margin(lower, upper, estimate, features[rows], target[rows], coverage, open_above)
+        for rows in (_enough(drawn, ~is_open), _enough(drawn, is_open))
     )
+    return RemainingLifeModel(
+        estimate.get_booster(), lower.get_booster(), upper.get_booster(), closed_margin, open_margin, cap_cycles, open_above
+    )
+
+
+def _enough(drawn: IntArray, kind: BoolArray) -> IntArray:
+    """The calibration rows of one kind of interval; all of them where there are too few of that kind."""
+    return drawn[kind] if kind.sum() >= _ROWS_TO_CALIBRATE else drawn
 
 
 def _boost(features: NDArray[Any], target: FloatArray, rounds: int, seed: int, objective: dict[str, Any]) -> Any:

@@ -2,14 +2,15 @@
 
 Trials are asked for in batches of a fixed size and told back in the order of their numbers, so the sampler's history never
 depends on which process finished first. A trial is pruned after a fold when its mean so far is below the median of what all
-trials of earlier batches had reached there. The study lives in Optuna storage: an interrupted search goes on where it stopped.
+trials of earlier batches had reached there. The study lives in Optuna storage and holds finished trials only: an interrupted
+search goes on where it stopped, and ends as if nothing had happened.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor, Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -88,12 +89,17 @@ def run_trial(task: TrialTask) -> TrialOutcome:
 
 @dataclass(frozen=True)
 class Trial:
-    """A finished trial, for records and plots."""
+    """A finished trial, for records and plots.
+
+    Attributes:
+        number: its place among the candidate's trials.
+        value: average precision of all folds, or the mean of those that a pruned trial reached.
+    """
 
     number: int
     candidate: str
     hyper: Hyperparameters
-    value: float | None
+    value: float
     pruned: bool
 
 
@@ -129,7 +135,7 @@ def tune_candidate(
 
     Args:
         task: everything but hyperparameters and floors.
-        trials: trials in all, finished ones of an interrupted search included.
+        trials: trials in all, finished ones of an interrupted search included; further ones in the storage are left aside.
         study_name: changes with data and parameters, so that results never mix.
         storage: of the study.
         folder: keeps the out-of-fold predictions of finished trials.
@@ -138,29 +144,45 @@ def tune_candidate(
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(storage=storage, study_name=study_name, direction="maximize", load_if_exists=True)
-    for interrupted in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-        study.tell(interrupted.number, state=TrialState.FAIL)
+    keeper = _Keeper(study, task, folder / study_name)
     while len(finished := _finished(study)) < trials:
-        study.sampler = optuna.samplers.TPESampler(seed=task.seed + len(finished), n_startup_trials=_STARTUP_TRIALS)
-        if not finished:
-            study.enqueue_trial(dict(CANDIDATES[task.candidate].defaults))
-        asked = [study.ask() for _ in range(min(BATCH, trials - len(finished)))]
-        hypers = [CANDIDATES[task.candidate].suggest(trial) for trial in asked]
-        floors = _floors(finished, len(task.folds))
+        floors = _floors(finished[: _batch_start(finished)], len(task.folds))
+        asked = _ask(finished, task)[: trials - len(finished)]
         futures: list[Future[TrialOutcome]] = [
-            executor.submit(run_trial, _with(task, hyper, floors)) for hyper in hypers
+            executor.submit(run_trial, _with(task, hyper, floors)) for _, hyper in asked
         ]
-        for trial, hyper, future in zip(asked, hypers, futures, strict=True):
-            progress(_tell(study, trial, hyper, future.result(), task, folder, study_name))
-    return _best(study, task, folder, study_name)
+        for number, ((trial, hyper), future) in enumerate(zip(asked, futures, strict=True), start=len(finished)):
+            progress(keeper.keep(number, trial, hyper, future.result()))
+    return keeper.best(trials)
 
 
 def _with(task: TrialTask, hyper: Hyperparameters, floors: Sequence[float]) -> TrialTask:
-    return TrialTask(task.candidate, hyper, task.folds, task.target, task.positive, task.weight, task.seed, floors)
+    return replace(task, hyper=hyper, floors=floors)
 
 
 def _finished(study: optuna.Study) -> list[FrozenTrial]:
     return study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
+
+
+def _batch_start(finished: Sequence[FrozenTrial]) -> int:
+    """Place of the running batch's first trial."""
+    return len(finished) // BATCH * BATCH
+
+
+def _ask(finished: Sequence[FrozenTrial], task: TrialTask) -> list[tuple[optuna.Trial, Hyperparameters]]:
+    """The running batch's trials that have not finished.
+
+    Asked of a rehearsal in memory that knows earlier batches only: what a batch tries does not depend on how much of it had
+    finished when the search was interrupted.
+    """
+    start, candidate = _batch_start(finished), CANDIDATES[task.candidate]
+    sampler = optuna.samplers.TPESampler(seed=task.seed + start, n_startup_trials=_STARTUP_TRIALS)
+    rehearsal = optuna.create_study(sampler=sampler, direction="maximize")
+    rehearsal.add_trials(finished[:start])
+    if start == 0:
+        rehearsal.enqueue_trial(dict(candidate.defaults))
+    batch = [rehearsal.ask() for _ in range(BATCH)]
+    return [(trial, candidate.suggest(trial)) for trial in batch][len(finished) - start :]
 
 
 def _floors(finished: Iterable[FrozenTrial], folds: int) -> list[float]:
@@ -172,45 +194,60 @@ def _floors(finished: Iterable[FrozenTrial], folds: int) -> list[float]:
     return [float(np.median(values)) if values else -np.inf for values in reached]
 
 
-def _tell(
-    study: optuna.Study, trial: optuna.Trial, hyper: Hyperparameters, outcome: TrialOutcome, task: TrialTask, folder: Path,
-    study_name: str,
-) -> Trial:  # fmt: skip
-    for fold, running_mean in enumerate(np.cumsum(outcome.by_fold) / np.arange(1, len(outcome.by_fold) + 1)):
-        trial.report(float(running_mean), fold)
-    trial.set_user_attr(_HYPER, hyper)
-    if outcome.out_of_fold is None:
-        study.tell(trial, state=TrialState.PRUNED)
-        return Trial(trial.number, task.candidate, hyper, float(np.mean(outcome.by_fold)), pruned=True)
-    predictions = outcome.out_of_fold
-    write_whole(_predictions_file(folder, study_name, trial.number), lambda part: _save(part, predictions))
-    value = average_precision(predictions, task.positive, task.weight)
-    study.tell(trial, value)
-    return Trial(trial.number, task.candidate, hyper, value, pruned=False)
+@dataclass(frozen=True)
+class _Keeper:
+    """Keeps finished trials: figures in the study, out-of-fold predictions in files beside it."""
 
+    study: optuna.Study
+    task: TrialTask
+    folder: Path
 
-def _best(study: optuna.Study, task: TrialTask, folder: Path, study_name: str) -> Tuned:
-    best = study.best_trial
-    rows = tuple(
-        Trial(
-            trial.number, task.candidate, trial.user_attrs[_HYPER],
-            trial.value if trial.state == TrialState.COMPLETE else trial.intermediate_values[max(trial.intermediate_values)],
-            pruned=trial.state == TrialState.PRUNED,
+    def keep(self, number: int, trial: optuna.Trial, hyper: Hyperparameters, outcome: TrialOutcome) -> Trial:
+        """Adds a finished trial to the study in one step; its predictions are written first, so that none lacks them."""
+        value = None
+        if outcome.out_of_fold is not None:
+            predictions = outcome.out_of_fold
+            write_whole(self._file(number), lambda part: _save(part, predictions))
+            value = average_precision(predictions, self.task.positive, self.task.weight)
+        running_means = np.cumsum(outcome.by_fold) / np.arange(1, len(outcome.by_fold) + 1)
+        finished = optuna.trial.create_trial(
+            state=TrialState.PRUNED if value is None else TrialState.COMPLETE,
+            value=value,
+            params=trial.params,
+            distributions=trial.distributions,
+            user_attrs={_HYPER: hyper},
+            intermediate_values={fold: float(mean) for fold, mean in enumerate(running_means)},
         )
-        for trial in _finished(study)
-    )  # fmt: skip
-    path = _predictions_file(folder, study_name, best.number)
-    if path.is_file():
-        predictions = np.load(path, allow_pickle=False)
-    else:  # a study resumed on another machine: its storage is shared, its files are not
-        predictions = run_trial(_with(task, best.user_attrs[_HYPER], [-np.inf] * len(task.folds))).out_of_fold
-    assert predictions is not None
-    assert best.value is not None
-    return Tuned(task.candidate, best.user_attrs[_HYPER], best.value, predictions, rows)
+        self.study.add_trial(finished)
+        return self._told(number, finished)
 
+    def best(self, trials: int) -> Tuned:
+        """The best of the first `trials` trials."""
+        finished = _finished(self.study)[:trials]
+        complete = [(number, trial) for number, trial in enumerate(finished) if trial.state == TrialState.COMPLETE]
+        number, best = max(complete, key=lambda numbered: numbered[1].value or 0.0)
+        hyper, predictions = best.user_attrs[_HYPER], self._predictions(number, best.user_attrs[_HYPER])
+        assert best.value is not None
+        records = tuple(self._told(place, trial) for place, trial in enumerate(finished))
+        return Tuned(self.task.candidate, hyper, best.value, predictions, records)
 
-def _predictions_file(folder: Path, study_name: str, number: int) -> Path:
-    return folder / study_name / f"trial_{number}.npy"
+    def _told(self, number: int, trial: FrozenTrial) -> Trial:
+        reached = trial.intermediate_values[max(trial.intermediate_values)]
+        value = reached if trial.value is None else trial.value
+        pruned = trial.state == TrialState.PRUNED
+        return Trial(number, self.task.candidate, trial.user_attrs[_HYPER], value, pruned)
+
+    def _predictions(self, number: int, hyper: Hyperparameters) -> FloatArray:
+        path = self._file(number)
+        if path.is_file():
+            return np.asarray(np.load(path, allow_pickle=False))
+        # A study resumed on another machine: its storage is shared, its files are not.
+        predictions = run_trial(_with(self.task, hyper, [-np.inf] * len(self.task.folds))).out_of_fold
+        assert predictions is not None
+        return predictions
+
+    def _file(self, number: int) -> Path:
+        return self.folder / f"trial_{number}.npy"
 
 
 def _save(path: Path, values: FloatArray) -> None:

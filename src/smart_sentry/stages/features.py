@@ -6,6 +6,7 @@ validation never sees through them.
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,7 @@ def run(context: StageContext) -> StageResult:
     data, params = load_interim(context.interim), context.params
     fleet = fleet_of(data.train, data.train_truth(), data.asset_type)
     whole, folds = context.processed / "features", context.processed / "folds"
+    shutil.rmtree(folds, ignore_errors=True)  # there may have been more of them
     model = learn_features(fleet, data.asset_type, params.features, params.seed)
     batch = compute_features(model, fleet)
     save_feature_model(whole / MODEL, model)

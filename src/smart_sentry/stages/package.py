@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 
 import numpy as np
@@ -122,7 +123,9 @@ def _code_version(context: StageContext) -> str:
     """The commit, or the release where the project is no git checkout."""
     from smart_sentry import __version__
 
-    asked = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], cwd=context.settings.home, capture_output=True, text=True, check=False
-    )
+    git = shutil.which("git")
+    if git is None:
+        return __version__
+    command = [git, "rev-parse", "--short", "HEAD"]
+    asked = subprocess.run(command, cwd=context.settings.home, capture_output=True, text=True, check=False)
     return asked.stdout.strip() or __version__

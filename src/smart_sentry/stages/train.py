@@ -8,7 +8,7 @@ import shutil
 import numpy as np
 
 from smart_sentry.datasets.interim import load_interim
-from smart_sentry.files import write_json
+from smart_sentry.files import write_json, write_whole
 from smart_sentry.prognosis.candidates import BLEND, CANDIDATES
 from smart_sentry.prognosis.failure_models import BlendModel, FailureModel
 from smart_sentry.prognosis.labels import soft_labels
@@ -35,15 +35,17 @@ def run(context: StageContext) -> StageResult:
         cap_cycles=failure.rul_cap_cycles, trees=params.train.rul_trees, coverage=params.train.interval_coverage,
         calibration_share=params.train.calibration_share, seed=params.seed,
     )  # fmt: skip
+    shutil.rmtree(context.trained, ignore_errors=True)  # another candidate's files would outlive their model
     model.save(context.trained / "failure")
     life.save(context.trained / "remaining_life")
-    shutil.copyfile(context.processed / "features" / "feature_model.npz", context.trained / "feature_model.npz")
+    features_file = context.processed / "features" / "feature_model.npz"
+    write_whole(context.trained / features_file.name, features_file.read_bytes())
     keys = ("candidate", "hyperparameters", "threshold")
     write_json(context.trained / "choice.json", {key: choice[key] for key in keys})
     return StageResult(
         f"{context.dataset}: {choice['candidate']} fitted to {int(usable.sum())} rows of {np.unique(slot).size} assets; interval"
-        f" margin {life.margin_cycles:+.1f} cycles",
-        {"fitted_rows": int(usable.sum()), "interval_margin_cycles": life.margin_cycles},
+        f" margins {life.closed_margin_cycles:+.1f} (closed) and {life.open_margin_cycles:+.1f} (open) cycles",
+        {"fitted_rows": int(usable.sum()), "closed_margin_cycles": life.closed_margin_cycles, "open_margin_cycles": life.open_margin_cycles},
         (context.trained,),
     )
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import get_context
+from pathlib import Path
 
 import numpy as np
 from rich.progress import Progress
@@ -16,7 +17,7 @@ from rich.progress import Progress
 from smart_sentry.config import Settings
 from smart_sentry.datasets.interim import data_version, load_interim
 from smart_sentry.features.storage import write_arrays
-from smart_sentry.files import write_json, write_whole
+from smart_sentry.files import sha256_of, write_json, write_whole
 from smart_sentry.params import Params
 from smart_sentry.prognosis.candidates import BLEND, BLEND_MEMBERS
 from smart_sentry.prognosis.evaluation import evaluate
@@ -33,6 +34,12 @@ from smart_sentry.stages.tracked import tracked_training
 
 CHOICE, TRIALS, OUT_OF_FOLD = "choice.json", "trials.csv", "out_of_fold.npz"
 VALUE = "average_precision"
+_PACKAGE = Path(__file__).parents[1]
+_TRIAL_CODE = (
+    "features/*.py", "fleets.py", "prognosis/candidates.py", "prognosis/labels.py", "prognosis/row_metrics.py",
+    "prognosis/tuning.py", "stages/features.py",
+)  # fmt: skip
+"""What a trial's features, fit and figure are computed by."""
 
 
 def run(context: StageContext) -> StageResult:
@@ -132,13 +139,17 @@ def _search(context: StageContext, task: TrialTask, executor: Executor) -> dict[
 
 
 def _study_version(params: Params, version: str) -> str:
-    """Changes with everything that a trial's result depends on but its number, so that studies are resumed and never mixed."""
+    """Changes with everything that a trial's result depends on but its number, so that studies are resumed and never mixed.
+
+    The code is part of it: a study that older code began must not answer for newer code.
+    """
     inputs = (
         version,
         params.seed,
         params.features.model_dump_json(),
         params.tune.folds,
         params.train.soft_label_cycles,
+        [sha256_of(path) for pattern in _TRIAL_CODE for path in sorted(_PACKAGE.glob(pattern))],
     )
     return hashlib.sha256(repr(inputs).encode()).hexdigest()[:12]
 

@@ -111,9 +111,11 @@ class RowCount:
         )
         remedy = "Rows were added: bring the original file again."
         if have < need:
-            remedy = "The file looks truncated: bring it again whole." if self.rows else "Bring a longer history."
+            remedy = (
+                "The file looks truncated: bring the original again, whole." if self.rows else "Bring a longer history."
+            )
         shown = first_rows(readings, [have - 1], ()) if have else ()
-        return (Finding(self.name, (), message + ("; the table ends with this row" if have else ""), shown, remedy),)
+        return (Finding(self.name, (), message + ("; the last row is shown" if have else ""), shown, remedy),)
 
 
 @dataclass(frozen=True)

@@ -151,7 +151,7 @@ def test_load_of_empty_file_says_so(source, raw, content):
 
 def test_load_of_truth_for_other_engines_names_both_counts(source, raw):
     (raw / "cmapss" / "RUL_FD001.txt").write_text("112\n98\n69\n")
-    with pytest.raises(UnreadableData, match="each of the 2 engines.* found 3 lines"):
+    with pytest.raises(UnreadableData, match=r"each of the 2 engines.* found 3 lines"):
         source.load(raw)
 
 

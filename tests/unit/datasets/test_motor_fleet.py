@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -82,7 +83,7 @@ def test_phases_of_every_motor_change_in_legal_order_only(fleet):
     legal = {("OFF", "STARTUP"), ("STARTUP", "STEADY"), ("STEADY", "SHUTDOWN"), ("SHUTDOWN", "OFF")}
     for _, life in fleet.train.groupby("asset_id"):
         phase = life["phase"].tolist()
-        changes = {(before, after) for before, after in zip(phase, phase[1:], strict=False) if before != after}
+        changes = {(before, after) for before, after in pairwise(phase) if before != after}
         assert phase[0] == "OFF"
         assert changes == legal
 

@@ -94,7 +94,7 @@ def test_column_type_of_numbers_in_a_text_column_is_reported():
 )
 def test_row_count_tells_the_difference_and_where_the_table_ends(rule, message, remedy):
     (finding,) = rule.explain(readings(), [])
-    assert finding.message == f"{message}; the table ends with this row"
+    assert finding.message == f"{message}; the last row is shown"
     assert finding.first_rows == ({"row": 3, "asset_id": 2, "cycle": 1},)
     assert remedy in finding.remedy
 

@@ -13,7 +13,7 @@ def test_validation_failed_tells_rule_columns_first_row_and_remedy():
     assert str(error) == (
         "FD001 train: the data break their contract in 1 finding.\n"
         "1. [train] range on sensor_1: 1 of 9 values outside [0, 1] g. "
-        "First: row 4, asset_id 2, cycle 4, sensor_1 7.5. Correct it.\n"
+        "Rows: row 4, asset_id 2, cycle 4, sensor_1 7.5. Correct it.\n"
         "Data Docs: docs/index.html"
     )
     assert isinstance(error, SmartSentryError)

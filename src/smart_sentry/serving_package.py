@@ -1,0 +1,71 @@
+"""Builds the Bento that serves one bundle: model, service, sources and locked requirements, able to start anywhere.
+
+BentoML runs as a process of its own, because it imports the service from the folder that it builds.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from smart_sentry.bundle import load_bundle
+from smart_sentry.champion import Package, bundle_folder, package_file
+from smart_sentry.config import Settings
+from smart_sentry.environment import library_environment
+from smart_sentry.errors import BentoNotBuilt, ConfigurationError
+from smart_sentry.files import write_json
+
+BENTO_NAME = "smart_sentry"
+SERVICE = "serving.service:PredictionService"
+_BUILD_FILES = ("bentofile.yaml", "requirements-serve.lock", "serving/service.py")
+_SOURCES = Path(__file__).resolve().parents[1]
+
+
+def build_bento(bundle: Path, settings: Settings) -> str:
+    """Builds the Bento of a bundle in BentoML's store; one that is there already is replaced.
+
+    Args:
+        bundle: folder of a model bundle; it is verified first.
+        settings: `home` has BentoML's store under it, where the environment does not name another.
+
+    Returns:
+        The Bento's tag, `smart_sentry:<first 12 digits of the bundle's checksum>`.
+
+    Raises:
+        ModelUnavailable, ChecksumMismatch: the folder holds no whole bundle.
+        ConfigurationError: this package is not installed from a checkout, where the service stands.
+        BentoNotBuilt: BentoML failed; the error holds what it said.
+    """
+    loaded = load_bundle(bundle)
+    environment = {**library_environment(settings.home), **os.environ}
+    environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(_SOURCES), os.environ.get("PYTHONPATH")]))
+    version = loaded.checksum[:12]
+    shutil.rmtree(Path(environment["BENTOML_HOME"]) / "bentos" / BENTO_NAME / version, ignore_errors=True)
+    package = Package(dataset=loaded.manifest.dataset, bundle_sha256=loaded.checksum, version=loaded.version)
+    with tempfile.TemporaryDirectory(prefix="smart-sentry-bento-") as folder:
+        lay_out(Path(folder), bundle, package)
+        command = [sys.executable, "-m", "bentoml", "build", "--version", version, "--output", "tag", folder]
+        done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise BentoNotBuilt(str(bundle), (done.stderr or done.stdout).strip())
+    return f"{BENTO_NAME}:{version}"
+
+
+def lay_out(folder: Path, bundle: Path, package: Package) -> None:
+    """Puts what a Bento is made of into a folder that looks like the project: the service finds its model by the same rule."""
+    root = _SOURCES.parent
+    missing = [name for name in _BUILD_FILES if not (root / name).is_file()]
+    if missing:
+        raise ConfigurationError(root, f"no {', '.join(missing)} there", "Build Bentos from a checkout of the project.")
+    for name in _BUILD_FILES:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(root / name, folder / name)
+    shutil.copytree(
+        _SOURCES / "smart_sentry", folder / "src" / "smart_sentry", ignore=shutil.ignore_patterns("__pycache__")
+    )
+    shutil.copytree(bundle, bundle_folder(folder, package.dataset))
+    write_json(package_file(folder, package.dataset), package.model_dump())
