@@ -5,13 +5,25 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
-from small_champion import small_champion  # noqa: F401 - a fixture of tests of many folders
+from bundle_fixture import packaged_bundle, packaged_home, service  # noqa: F401
 from tiny_project import TINY, PrefectServer, Training, environment_of, finished, make_checkout, run_program
 
 from smart_sentry.environment import library_environment
 from smart_sentry.servers import Server, free_port, running, stop
+
+if TYPE_CHECKING:
+    from small_champion import SmallChampion
+
+
+@pytest.fixture(scope="session")
+def small_champion(tmp_path_factory: pytest.TempPathFactory) -> SmallChampion:
+    """A model of a few FD001 engines, beside what it was exported from."""
+    from small_champion import train_small_champion
+
+    return train_small_champion(tmp_path_factory.mktemp("small_champion"))
 
 
 @pytest.fixture(scope="session")

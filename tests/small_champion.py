@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 from smart_sentry.assets import load_asset_type
 from smart_sentry.bundle import Bundle, Manifest, load_bundle, write_bundle
@@ -90,9 +89,3 @@ def train_small_champion(folder: Path) -> SmallChampion:
     width = features.shape[1]
     checksum = write_bundle(folder / "bundle", manifest, model, failure_onnx(failure, width), rul_onnx(life, width))
     return SmallChampion(load_bundle(folder / "bundle", checksum), data, fleet, features, model, failure, life)
-
-
-@pytest.fixture(scope="session")
-def small_champion(tmp_path_factory: pytest.TempPathFactory) -> SmallChampion:
-    """Made once a session."""
-    return train_small_champion(tmp_path_factory.mktemp("small_champion"))

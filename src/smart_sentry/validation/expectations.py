@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -69,8 +70,9 @@ def check_tables(dataset: str, tables: Sequence[Table], folder: Path) -> Validat
     Returns:
         The outcome, also where rules are broken.
     """
-    building = folder / f".{CONTEXT}-{os.getpid()}"
-    building.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    building = Path(tempfile.mkdtemp(dir=folder, prefix=f".{CONTEXT}-"))
+    building.chmod(0o755)  # a web server may show it
     try:
         context = _file_context(building)
         checked = [_check(context, table) for table in tables]
