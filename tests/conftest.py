@@ -5,14 +5,16 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 from bundle_fixture import packaged_bundle, packaged_home, service  # noqa: F401
 from tiny_project import TINY, PrefectServer, Training, environment_of, finished, make_checkout, run_program
 
-from smart_sentry.environment import library_environment
-from smart_sentry.servers import Server, free_port, running, stop
+from smart_sentry.config import Settings
+from smart_sentry.servers import free_port, running, stop
+from smart_sentry.ui import prefect_server as start_of_prefect
 
 if TYPE_CHECKING:
     from small_champion import SmallChampion
@@ -30,12 +32,10 @@ def small_champion(tmp_path_factory: pytest.TempPathFactory) -> SmallChampion:
 def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrefectServer]:
     """A Prefect server with a database of its own."""
     folder = tmp_path_factory.mktemp("prefect")
-    port = free_port()
-    command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
-    variables = library_environment(folder) | {"PREFECT_HOME": str(folder)}
-    server = Server("Prefect", command, "127.0.0.1", port, "/api/health", variables, folder)
-    with running(server, folder / "server.log", patience_s=180):
-        yield PrefectServer(server.address)
+    server = start_of_prefect(Settings(home=folder, prefect_port=free_port()))
+    own_database = {**server.variables, "PREFECT_HOME": str(folder)}
+    with running(replace(server, variables=own_database), folder / "server.log", patience_s=180) as found:
+        yield PrefectServer(found.address)
 
 
 @pytest.fixture(scope="session")

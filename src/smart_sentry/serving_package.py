@@ -20,8 +20,8 @@ from smart_sentry.errors import BentoNotBuilt, ConfigurationError
 from smart_sentry.files import write_json
 
 BENTO_NAME = "smart_sentry"
-SERVICE = "serving.service:PredictionService"
 _BUILD_FILES = ("bentofile.yaml", "requirements-serve.lock", "serving/service.py")
+_VERSION_DIGITS = 12
 _SOURCES = Path(__file__).resolve().parents[1]
 
 
@@ -41,10 +41,9 @@ def build_bento(bundle: Path, settings: Settings) -> str:
         BentoNotBuilt: BentoML failed; the error holds what it said.
     """
     loaded = load_bundle(bundle)
-    environment = {**library_environment(settings.home), **os.environ}
-    environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(_SOURCES), os.environ.get("PYTHONPATH")]))
-    version = loaded.checksum[:12]
-    shutil.rmtree(Path(environment["BENTOML_HOME"]) / "bentos" / BENTO_NAME / version, ignore_errors=True)
+    environment = _environment(settings)
+    version = loaded.checksum[:_VERSION_DIGITS]
+    shutil.rmtree(_stored(environment, version), ignore_errors=True)
     package = Package(dataset=loaded.manifest.dataset, bundle_sha256=loaded.checksum, version=loaded.version)
     with tempfile.TemporaryDirectory(prefix="smart-sentry-bento-") as folder:
         lay_out(Path(folder), bundle, package)
@@ -53,6 +52,31 @@ def build_bento(bundle: Path, settings: Settings) -> str:
     if done.returncode != 0:
         raise BentoNotBuilt(str(bundle), (done.stderr or done.stdout).strip())
     return f"{BENTO_NAME}:{version}"
+
+
+def serve_bento(bundle: Path, settings: Settings) -> None:
+    """Serves the Bento of a bundle until it is stopped; builds it first where it is not in the store. Does not return.
+
+    Raises:
+        ModelUnavailable, ChecksumMismatch, ConfigurationError, BentoNotBuilt: as `build_bento`.
+    """
+    version = load_bundle(bundle).checksum[:_VERSION_DIGITS]
+    environment = _environment(settings)
+    there = (_stored(environment, version) / "bento.yaml").is_file()
+    tag = f"{BENTO_NAME}:{version}" if there else build_bento(bundle, settings)
+    address = ["--host", settings.host, "--port", str(settings.port)]
+    command = [sys.executable, "-m", "bentoml", "serve", tag, *address]
+    os.execve(sys.executable, command, environment)  # noqa: S606 - no shell is wanted: signals go straight to the server
+
+
+def _environment(settings: Settings) -> dict[str, str]:
+    """BentoML's own variables, and the sources on the path of the process that builds."""
+    path = os.pathsep.join(filter(None, [str(_SOURCES), os.environ.get("PYTHONPATH")]))
+    return {**library_environment(settings.home), **os.environ, "PYTHONPATH": path}
+
+
+def _stored(environment: dict[str, str], version: str) -> Path:
+    return Path(environment["BENTOML_HOME"]) / "bentos" / BENTO_NAME / version
 
 
 def lay_out(folder: Path, bundle: Path, package: Package) -> None:

@@ -42,18 +42,15 @@ def mlflow_server(settings: Settings) -> Server:
 
 def prefect_server(settings: Settings) -> Server:
     """Prefect's server on the database that flows without a server write to as well."""
-    command = [
-        sys.executable,
-        "-m",
-        "prefect",
-        "server",
-        "start",
-        "--host",
-        settings.host,
-        "--port",
-        str(settings.prefect_port),
-    ]
-    return Server("Prefect", command, settings.host, settings.prefect_port, "/api/health", _variables(settings))
+    command = [sys.executable, "-m", "prefect", "server", "start"]
+    command += ["--host", settings.host, "--port", str(settings.prefect_port)]
+    pages = {
+        # Its pages would ask port 4200 whatever the server's own port is.
+        "PREFECT_SERVER_UI_API_URL": f"http://{settings.host}:{settings.prefect_port}/api",
+        "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
+    }
+    variables = _variables(settings) | pages
+    return Server("Prefect", command, settings.host, settings.prefect_port, "/api/health", variables)
 
 
 def _variables(settings: Settings) -> dict[str, str]:
