@@ -7,22 +7,18 @@ smart_sentry.api; here it is only put under BentoML's server.
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
-
-HERE = Path(__file__).resolve().parents[1]
-if (HERE / "src" / "smart_sentry").is_dir() and str(HERE / "src") not in sys.path:
-    sys.path.insert(0, str(HERE / "src"))  # a Bento carries the sources: nothing of the project need be installed
 
 os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
 
-import bentoml  # noqa: E402
+import bentoml
 
-from smart_sentry.api.prediction import create_app  # noqa: E402
-from smart_sentry.champion import load_champion  # noqa: E402
-from smart_sentry.config import Settings  # noqa: E402
+from smart_sentry.api.prediction import create_app
+from smart_sentry.champion import load_champion
+from smart_sentry.config import load_settings
 
-SETTINGS = Settings()
+HERE = Path(__file__).resolve().parents[1]
+SETTINGS = load_settings()
 IN_A_BENTO = (HERE.parent / "bento.yaml").is_file()
 HOME = HERE if IN_A_BENTO or "home" not in SETTINGS.model_fields_set else SETTINGS.home
 

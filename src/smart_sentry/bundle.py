@@ -14,10 +14,9 @@ import hashlib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -27,6 +26,9 @@ from smart_sentry.features.pipeline import FeatureModel
 from smart_sentry.features.storage import load_feature_model, save_feature_model
 from smart_sentry.files import sha256_of, write_json, write_whole
 from smart_sentry.prognosis.remaining_life import ordered_life
+
+if TYPE_CHECKING:
+    import pandas as pd  # two seconds that the service and the edge need not wait
 
 FloatArray = NDArray[np.float64]
 

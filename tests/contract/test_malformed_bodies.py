@@ -115,6 +115,7 @@ MISTAKES = (
     Mistake("NaN in a column", put(f"{A}.signals.load.2", float("nan")), f"{A}.signals.load.2", "finite number", columns_request),
     Mistake("value below its limits", put(f"{S}.load", -0.01), f"{S}.load", "0 to 2"),
     Mistake("value above its limits", put(f"{S}.vibration", 20.5), f"{S}.vibration", "-5 to 20 g"),
+    Mistake("value as large as a number can be", put(f"{S}.pressure", 1e308), f"{S}.pressure", "1e+308 bar is outside"),
     Mistake("value in kPa for bar", put(f"{S}.pressure", 800.0), f"{S}.pressure", "looks like kPa: bar = 0.01 * kPa"),
     Mistake("in kPa", put(f"{A}.signals.pressure", [800.0, 9.0, 9.0]), f"{A}.signals.pressure.0", "kPa", columns_request),
     Mistake("negative top", put("top_contributions", -1), "top_contributions", "greater than or equal to 0"),

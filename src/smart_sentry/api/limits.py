@@ -45,5 +45,6 @@ def _reason(signal: Signal, values: FloatArray, wrong: NDArray[np.bool_]) -> str
     low, high = signal.limits
     meaning = f" ({signal.description})" if signal.description else ""
     reason = f"{values[wrong][0]:.10g}{unit} is outside what {signal.name}{meaning} can be: {low:g} to {high:g}{unit}"
-    suspect = suspected_unit(signal.unit, signal.limits, values[wrong], values[~wrong])
+    with np.errstate(over="ignore"):  # a value near the largest number has no larger unit to be converted to
+        suspect = suspected_unit(signal.unit, signal.limits, values[wrong], values[~wrong])
     return f"{reason}; looks like {suspect}: {conversion(suspect, signal.unit)}" if suspect else reason

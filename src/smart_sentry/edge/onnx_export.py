@@ -7,14 +7,16 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from onnx import ModelProto, TensorProto, compose, helper, numpy_helper
+from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
+from smart_sentry.edge.trees import Trees, booster_trees, forest_trees
 from smart_sentry.prognosis.failure_models import BlendModel, BoostedModel, FailureModel, ForestModel, LogisticModel
 from smart_sentry.prognosis.remaining_life import RemainingLifeModel
 
 OPSET = 15
 ML_OPSET = 3
 INPUT = "features"
+_IR_VERSION = 8
 
 
 def failure_onnx(model: FailureModel, features: int) -> bytes:
@@ -26,7 +28,12 @@ def rul_onnx(model: RemainingLifeModel, features: int) -> bytes:
     """Remaining life, output `life` (rows, 3) cycles: estimate, lower end, upper end, like `RemainingLifeModel.predict`."""
     parts = [_boosted(booster, features, name) for name, booster in
              (("estimate", model.estimate), ("lower", model.lower), ("upper", model.upper))]  # fmt: skip
-    numbers = (("closed_margin", model.closed_margin_cycles), ("open_margin", model.open_margin_cycles), ("cap", model.cap_cycles), ("open_above", model.open_above_cycles))
+    numbers = (
+        ("closed_margin", model.closed_margin_cycles),
+        ("open_margin", model.open_margin_cycles),
+        ("cap", model.cap_cycles),
+        ("open_above", model.open_above_cycles),
+    )
     constants = [_constant(name, np.array(value, np.float32)) for name, value in numbers]
     estimate, lower, upper = (part.graph.output[0].name for part in parts)
     nodes = [
@@ -73,48 +80,26 @@ def _logistic(model: LogisticModel, prefix: str) -> ModelProto:
 
 
 def _boosted(booster: Any, features: int, prefix: str, logistic: bool = False) -> ModelProto:
-    """XGBoost's trees as one TreeEnsembleRegressor, from its own JSON; summed in float32 as XGBoost does."""
-    attributes: dict[str, Any] = _tree_attributes(booster) | {"base_values": [_base_score(booster, logistic)]}
+    """XGBoost's trees as one TreeEnsembleRegressor; summed in float32 as XGBoost does."""
     raw = f"{prefix}_raw"
-    graph_nodes = [
-        helper.make_node(
-            "TreeEnsembleRegressor", [INPUT], [raw], domain="ai.onnx.ml", n_targets=1,
-            aggregate_function="SUM", post_transform="NONE", **attributes,
-        )
-    ]  # fmt: skip
-    output = raw
+    nodes, output = [_ensemble(booster_trees(booster), raw, _base_score(booster, logistic))], raw
     if logistic:
         output = f"{prefix}_probability"
-        graph_nodes.append(helper.make_node("Sigmoid", [raw], [output]))
-    return _model(graph_nodes, [], output, 1, features)
+        nodes.append(helper.make_node("Sigmoid", [raw], [output]))
+    return _model(nodes, [], output, 1, features)
 
 
-def _tree_attributes(booster: Any) -> dict[str, list[Any]]:
-    import json
+def _forest(model: ForestModel, features: int, prefix: str) -> ModelProto:
+    output = f"{prefix}_probability"
+    return _model([_ensemble(forest_trees(model), output, 0.0)], [], output, 1, features)
 
-    trees = json.loads(booster.save_raw("json"))["learner"]["gradient_booster"]["model"]["trees"]
-    columns: dict[str, list[Any]] = {name: [] for name in (
-        "nodes_treeids", "nodes_nodeids", "nodes_featureids", "nodes_values", "nodes_modes", "nodes_truenodeids",
-        "nodes_falsenodeids", "nodes_missing_value_tracks_true",
-        "target_treeids", "target_nodeids", "target_ids", "target_weights",
-    )}  # fmt: skip
-    for number, tree in enumerate(trees):
-        for node, left in enumerate(tree["left_children"]):
-            leaf = left == -1
-            row = {
-                "nodes_treeids": number, "nodes_nodeids": node, "nodes_featureids": 0 if leaf else tree["split_indices"][node],
-                "nodes_values": 0.0 if leaf else float(np.float32(tree["split_conditions"][node])),
-                "nodes_modes": "LEAF" if leaf else "BRANCH_LT",
-                "nodes_truenodeids": 0 if leaf else left, "nodes_falsenodeids": 0 if leaf else tree["right_children"][node],
-                "nodes_missing_value_tracks_true": 0 if leaf else int(tree["default_left"][node]),
-            }  # fmt: skip
-            for name, value in row.items():
-                columns[name].append(value)
-            if leaf:
-                weight = float(np.float32(tree["split_conditions"][node]))
-                for name, value in (("treeids", number), ("nodeids", node), ("ids", 0), ("weights", weight)):
-                    columns[f"target_{name}"].append(value)
-    return columns
+
+def _ensemble(trees: Trees, output: str, base: float) -> NodeProto:
+    attributes: dict[str, Any] = {**trees.attributes(), "base_values": [base]}
+    return helper.make_node(
+        "TreeEnsembleRegressor", [INPUT], [output], domain="ai.onnx.ml", n_targets=1,
+        aggregate_function="SUM", post_transform="NONE", **attributes,
+    )  # fmt: skip
 
 
 def _base_score(booster: Any, logistic: bool) -> float:
@@ -124,23 +109,6 @@ def _base_score(booster: Any, logistic: bool) -> float:
     saved = json.loads(booster.save_config())["learner"]["learner_model_param"]["base_score"]
     base = float(json.loads(saved)[0] if saved.startswith("[") else saved)
     return float(np.log(base / (1.0 - base))) if logistic else base
-
-
-def _forest(model: ForestModel, features: int, prefix: str) -> ModelProto:
-    from skl2onnx import to_onnx
-    from skl2onnx.common.data_types import FloatTensorType
-
-    converted = to_onnx(
-        model.forest,
-        initial_types=[(INPUT, FloatTensorType([None, features]))],
-        target_opset={"": OPSET, "ai.onnx.ml": ML_OPSET},
-    )
-    renamed = compose.add_prefix(converted, f"{prefix}_", rename_inputs=False)
-    renamed.ir_version = _IR_VERSION
-    return renamed
-
-
-_IR_VERSION = 8
 
 
 def _constant(name: str, value: NDArray[Any]) -> TensorProto:

@@ -138,7 +138,7 @@ class ForestCandidate:
             hyper["trees"], max_features=hyper["max_features"], min_samples_leaf=hyper["min_samples_leaf"],
             max_samples=hyper["max_samples"], random_state=seed, n_jobs=1,
         )  # fmt: skip
-        return ForestModel(forest.fit(rows.astype(np.float32), label))
+        return ForestModel.of(forest.fit(rows.astype(np.float32), label))
 
 
 CANDIDATES: dict[str, Candidate] = {

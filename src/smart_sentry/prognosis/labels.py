@@ -13,6 +13,9 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
 
+_LARGEST_EXPONENT = 700.0
+"""Just below what a float64 can hold."""
+
 
 def soft_labels(rul_cycles: FloatArray | IntArray, horizon_cycles: float, width_cycles: float) -> FloatArray:
     """Probability-like target: 1 near the failure, 0 far from it, 0.5 half a cycle beyond the horizon.
@@ -26,9 +29,8 @@ def soft_labels(rul_cycles: FloatArray | IntArray, horizon_cycles: float, width_
     >>> soft_labels(np.array([10.0, 30.5, 60.0]), 30, 4).round(3).tolist()
     [0.994, 0.5, 0.001]
     """
-    return np.asarray(
-        1.0 / (1.0 + np.exp((np.asarray(rul_cycles, dtype=np.float64) - horizon_cycles - 0.5) / width_cycles))
-    )
+    beyond = (np.asarray(rul_cycles, dtype=np.float64) - horizon_cycles - 0.5) / width_cycles
+    return np.asarray(1.0 / (1.0 + np.exp(np.minimum(beyond, _LARGEST_EXPONENT))))
 
 
 def asset_folds(slot: IntArray, folds: int, seed: int) -> Iterator[tuple[BoolArray, BoolArray]]:

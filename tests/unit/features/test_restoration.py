@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from pathlib import Path
 
@@ -17,9 +18,10 @@ from smart_sentry.features.restoration import RestorationDetector, RestorationRu
 from smart_sentry.fleets import compute_features, fleet_of, learn_features
 
 PROJECT = Path(__file__).parents[3]
+USUAL = RestorationRule()
 
 
-def found_at(indicator: np.ndarray, rule: RestorationRule = RestorationRule()) -> list[int]:
+def found_at(indicator: np.ndarray, rule: RestorationRule = USUAL) -> list[int]:
     """Rows of one asset at which it is found restored."""
     slots = np.zeros(len(indicator), dtype=np.int64)
     return np.flatnonzero(RestorationDetector(rule).update(indicator, slots)).tolist()
@@ -95,10 +97,7 @@ def test_any_split_of_interleaved_assets_finds_the_same(seed: int, cuts: list[in
     indicator = rng.choice([0.1, 0.3, 0.9, np.nan], 400, p=[0.45, 0.2, 0.3, 0.05])
     whole = RestorationDetector().update(indicator, slots)
     detector, edges = RestorationDetector(), [0, *cuts, 400]
-    parts = [
-        detector.update(indicator[start:stop], slots[start:stop])
-        for start, stop in zip(edges[:-1], edges[1:], strict=True)
-    ]
+    parts = [detector.update(indicator[start:stop], slots[start:stop]) for start, stop in itertools.pairwise(edges)]
     np.testing.assert_array_equal(np.concatenate(parts), whole)
     for slot in range(7):
         assert found_at(indicator[slots == slot]) == np.flatnonzero(whole[slots == slot]).tolist()
@@ -125,7 +124,6 @@ def test_restored_engines_of_cmapss_are_exactly_those_known(
     source.fetch(tmp_path)
     data = source.load(tmp_path)
     fleet = fleet_of(data.train, data.train_truth(), turbofan)
-    # FD001 and FD003 are fitted a second time by learn_features only where an engine is found restored.
     model = learn_features(fleet, turbofan, QUICK, seed=20)
     seen = fleet_of(data.test, data.test["cycle"] * 0, turbofan)
     for readings, its_fleet, engines in ((data.train, fleet, train), (data.test, seen, test)):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -83,7 +85,9 @@ def test_windows_of_values_far_from_zero_keep_their_digits() -> None:
     far = small + 1e9
     shift = np.zeros(features_of([0], SPEC).shape[1])
     names = WindowSpec.feature_names(SPEC, "x")
-    shift[[place for place, name in enumerate(names) if not any(kind in name for kind in ("slope", "std", "own"))]] = 1e9
+    shift[[place for place, name in enumerate(names) if not any(kind in name for kind in ("slope", "std", "own"))]] = (
+        1e9
+    )
     found = features_of(far.tolist(), SPEC) - shift
     # 1e9 itself is a float only to 1e-7, which is what may be lost: sums of squares about zero would lose all of it.
     np.testing.assert_allclose(found, expected(far - 1e9, SPEC), atol=4e-7)
@@ -156,12 +160,13 @@ def test_snapshot_restored_into_another_bank_goes_on_the_same() -> None:
 
 
 @pytest.mark.parametrize(
-    ("channels", "spec"), [(("a", "b"), SPEC), (("x",), WindowSpec(half_lives=(2.0, 7.5), trends=(5, 13), spreads=(4, 9)))]
+    ("channels", "spec"),
+    [(("a", "b"), SPEC), (("x",), WindowSpec(half_lives=(2.0, 7.5), trends=(5, 13), spreads=(4, 9)))],
 )
 def test_snapshot_of_other_windows_is_refused(channels: tuple[str, ...], spec: WindowSpec) -> None:
     bank = WindowBank(("x",), SPEC)
     bank.update(np.ones((1, 1)), np.zeros(1, dtype=np.int64))
-    with pytest.raises(ValueError, match="snapshot does not fit these windows: shapes of .*recent"):
+    with pytest.raises(ValueError, match=r"snapshot does not fit these windows: shapes of .*recent"):
         WindowBank(channels, spec).restore(bank.snapshot())
 
 
@@ -208,7 +213,10 @@ def test_feature_names_are_in_the_order_of_the_columns() -> None:
         ({"trends": (30, 1)}, "windows must span at least 2 readings"),
         ({"spreads": (1,)}, "windows must span at least 2 readings"),
         ({"baseline": 10}, "a baseline needs one of the exponential averages"),
-        ({"half_lives": (5,), "baseline": 10, "baseline_average": 1}, "a baseline needs one of the exponential averages"),
+        (
+            {"half_lives": (5,), "baseline": 10, "baseline_average": 1},
+            "a baseline needs one of the exponential averages",
+        ),
     ],
 )
 def test_window_spec_that_has_no_meaning_is_refused(wrong: dict[str, object], message: str) -> None:
@@ -240,7 +248,7 @@ def test_any_split_of_a_stream_gives_bit_identical_features(
     edges = [0, *cuts, len(slots)]
     parts = [
         bank.update(values[start:stop], slots[start:stop], restarts[start:stop])
-        for start, stop in zip(edges[:-1], edges[1:], strict=True)
+        for start, stop in itertools.pairwise(edges)
     ]
     np.testing.assert_array_equal(np.concatenate(parts), whole)
 
@@ -254,5 +262,7 @@ def test_features_of_an_asset_do_not_depend_on_its_slot_or_its_neighbours(
     whole = WindowBank(("a", "b"), SPEC).update(values, slots, restarts)
     for slot in np.unique(slots):
         rows = slots == slot
-        alone = WindowBank(("a", "b"), SPEC).update(values[rows], np.full(rows.sum(), 3, dtype=np.int64), restarts[rows])
+        alone = WindowBank(("a", "b"), SPEC).update(
+            values[rows], np.full(rows.sum(), 3, dtype=np.int64), restarts[rows]
+        )
         np.testing.assert_array_equal(alone, whole[rows])
