@@ -104,7 +104,12 @@ def environment_of(checkout: Path, **more: str) -> dict[str, str]:
         name: value for name, value in os.environ.items() if not name.startswith(("SMART_SENTRY_", "PREFECT_"))
     }
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    return inherited | library_environment(checkout) | {"PATH": path, "SMART_SENTRY_HOME": str(checkout)} | more
+    return (
+        inherited
+        | library_environment(checkout)
+        | {"PATH": path, "SMART_SENTRY_HOME": str(checkout), "SMART_SENTRY_WORKERS": "1"}
+        | more
+    )
 
 
 def run_program(arguments: list[str], folder: Path, environment: Mapping[str, str], patience_s: float = 300) -> str:
