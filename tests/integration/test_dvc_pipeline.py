@@ -63,12 +63,15 @@ def test_repro_twice_does_nothing_the_second_time(clone: tuple[Path, str]) -> No
     assert output.count("didn't change, skipping") == len(UNTIL_TRAIN)
 
 
-def test_repro_rebuilds_a_deleted_output_to_the_same_hash(clone: tuple[Path, str]) -> None:
+def test_repro_brings_a_deleted_output_back_and_making_it_anew_gives_the_same_hash(clone: tuple[Path, str]) -> None:
     folder, _ = clone
-    before = (folder / "dvc.lock").read_bytes()
-    shutil.rmtree(folder / "models" / TINY / "trained")
-    shutil.rmtree(folder / ".dvc" / "cache")  # else DVC would fetch the output instead of making it again
-    assert run_in(dvc(folder, "repro", f"train@{TINY}")) == ("train",)
+    before, trained = (folder / "dvc.lock").read_bytes(), folder / "models" / TINY / "trained"
+    files = sorted(path.relative_to(trained) for path in trained.rglob("*"))
+    shutil.rmtree(trained)
+    assert run_in(dvc(folder, "repro", f"train@{TINY}")) == ()
+    assert sorted(path.relative_to(trained) for path in trained.rglob("*")) == files
+    shutil.rmtree(trained)
+    assert run_in(dvc(folder, "repro", "--force", "--single-item", f"train@{TINY}")) == ("train",)
     assert (folder / "dvc.lock").read_bytes() == before
 
 
