@@ -27,7 +27,7 @@ missed from below alone, so the lower model starts from all of them; the conform
 _OPEN_SHARE_OF_CAP = 0.96
 _FAR_AWAY = 1e6
 _ROWS_TO_CALIBRATE = 100
-_MOST_EXCESS = 0.05
+_MOST_EXCESS = 0.1
 """The nominal level is sought down to this much below the coverage that was asked for, no further: near the failure it is needed."""
 
 
