@@ -48,18 +48,18 @@ def _stage(stage: PipelineStage, context: StageContext, stale: bool) -> State[An
 
 
 def _task(name: str) -> Task[[PipelineStage, StageContext, bool], State[Any]]:
+    run_name = name + " {context.dataset}"
     retried = WORTH_RETRYING.get(name)
+    if retried is None:
+        return task(name=name, task_run_name=run_name, cache_policy=NO_CACHE)(_stage)  # DVC decides what is up to date
     return task(
-        _stage,
         name=name,
-        task_run_name=name + " {context.dataset}",
-        cache_policy=NO_CACHE,  # DVC alone decides what is up to date
-        retries=2 if retried else 0,
-        retry_delay_seconds=[5, 30] if retried else None,
-        retry_condition_fn=(lambda _task, _run, state: isinstance(state.result(raise_on_failure=False), retried))
-        if retried
-        else None,
-    )
+        task_run_name=run_name,
+        cache_policy=NO_CACHE,
+        retries=2,
+        retry_delay_seconds=[5.0, 30.0],
+        retry_condition_fn=lambda _task, _run, state: isinstance(state.result(raise_on_failure=False), retried),
+    )(_stage)
 
 
 @flow(name="train", flow_run_name="train {dataset}", timeout_seconds=SIX_HOURS_S, validate_parameters=True)

@@ -63,7 +63,9 @@ class InsufficientData(SmartSentryError):
 
     def __init__(self, what: str, have: int, need: int) -> None:
         self.what, self.have, self.need = what, have, need
-        super().__init__(f"insufficient data: {what}: have {have}, need at least {need}. Add more history and try again.")
+        super().__init__(
+            f"insufficient data: {what}: have {have}, need at least {need}. Add more history and try again."
+        )
 
 
 class InvalidPredictions(SmartSentryError):
@@ -71,7 +73,9 @@ class InvalidPredictions(SmartSentryError):
 
     def __init__(self, column: str, expected: str, found: str) -> None:
         self.column, self.expected, self.found = column, expected, found
-        super().__init__(f"predictions cannot be scored: {column} must be {expected}, found {found}. Mend the step that made them.")
+        super().__init__(
+            f"predictions cannot be scored: {column} must be {expected}, found {found}. Mend the step that made them."
+        )
 
 
 class ModelUnavailable(SmartSentryError):
@@ -87,7 +91,9 @@ class VersioningFailed(SmartSentryError):
 
     def __init__(self, command: str, exit_code: int, said: str) -> None:
         self.command, self.exit_code, self.said = command, exit_code, said
-        super().__init__(f"`{command}` ended with exit code {exit_code} instead of 0: {said}. Mend this and run it again.")
+        super().__init__(
+            f"`{command}` ended with exit code {exit_code} instead of 0: {said}. Mend this and run it again."
+        )
 
 
 class ServerNotReady(SmartSentryError):
@@ -156,4 +162,6 @@ class BentoNotBuilt(SmartSentryError):
 
     def __init__(self, bundle: str, said: str) -> None:
         self.bundle, self.said = bundle, said
-        super().__init__(f"no Bento was built from {bundle}; BentoML said:\n{said}\nMend what it names and package again.")
+        super().__init__(
+            f"no Bento was built from {bundle}; BentoML said:\n{said}\nMend what it names and package again."
+        )

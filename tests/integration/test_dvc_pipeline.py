@@ -119,3 +119,18 @@ def test_metrics_and_plots_are_shown(training: Training, tmp_path: Path) -> None
     page = (tmp_path / "index.html").read_text()
     for title in ("Tuning trials", "Precision and recall", "Calibration", "Confusion", "Lead time"):
         assert f"{title}, {TINY}" in page
+
+
+def test_push_to_a_remote_of_a_setting_lets_another_clone_pull(clone: tuple[Path, str], tmp_path: Path) -> None:
+    folder, _ = clone
+    made = load_pipeline(folder, TINY)[: len(UNTIL_TRAIN)]
+    remote = tmp_path / "bucket"
+    Versions(folder).push(made, str(remote))
+    assert "config.local" not in subprocess.check_output(["git", "status", "--porcelain"], cwd=folder, text=True)
+    other = tmp_path / "other"
+    subprocess.run(["git", "clone", "--quiet", str(folder), str(other)], check=True)
+    shutil.copyfile(folder / "dvc.lock", other / "dvc.lock")
+    Versions(other).use_remote(str(remote))
+    dvc(other, "pull", f"train@{TINY}")
+    pulled, original = (home / "models" / TINY / "trained" / "choice.json" for home in (other, folder))
+    assert pulled.read_bytes() == original.read_bytes()

@@ -29,7 +29,9 @@ class FailureAssessment(BaseModel):
         description="probability that the asset fails within the asset type's horizon"
     )
     alarm: bool = Field(description="probability at or above the model's threshold")
-    rul_cycles: float = Field(ge=0, description="estimated remaining useful life, capped at the asset type's rul_cap_cycles")
+    rul_cycles: float = Field(
+        ge=0, description="estimated remaining useful life, capped at the asset type's rul_cap_cycles"
+    )
     rul_lower_cycles: float = Field(ge=0, description="lower end of the 90 % interval")
     rul_upper_cycles: float = Field(ge=0, description="upper end of the 90 % interval; at the cap it means 'or more'")
     regime: int = Field(description="operating regime of the newest reading")

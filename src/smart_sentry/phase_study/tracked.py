@@ -24,7 +24,9 @@ def tracked_phase_study(context: StageContext) -> str:
     source.fetch(settings.raw_folder)
     folder = settings.reports_folder / context.dataset / "phases"
     study = run_phase_study(source.load(settings.raw_folder), folder)
-    with tracker(context).training_run(f"phase-study-{context.dataset}", context.dataset, {"kind": "phase study"}) as run:
+    with tracker(context).training_run(
+        f"phase-study-{context.dataset}", context.dataset, {"kind": "phase study"}
+    ) as run:
         run.log_files(folder, "phases")
         run.log_description(verdict(study))
     return f"{verdict(study)}\nReport: {folder / 'phases.html'}"

@@ -1,0 +1,1 @@
+"""Failure labels, models, tuning, remaining useful life and their evaluation: arrays in, arrays out."""

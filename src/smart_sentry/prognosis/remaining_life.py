@@ -28,7 +28,7 @@ _OPEN_SHARE_OF_CAP = 0.96
 _FAR_AWAY = 1e6
 _ROWS_TO_CALIBRATE = 100
 _MOST_EXCESS = 0.1
-"""The nominal level is sought down to this much below the coverage that was asked for, no further: near the failure it is needed."""
+"""The nominal level sinks at most this far below the coverage that was asked for: near the failure the intervals need it."""
 
 
 @dataclass(frozen=True)
@@ -143,11 +143,18 @@ def fit_remaining_life(
     kinds = (_enough(drawn, ~is_open), _enough(drawn, is_open))
 
     def calibrated(level: float, shown_estimate: Any) -> RemainingLifeModel:
-        margins = (
+        closed_margin, open_margin = (
             _conformal_margin(lower, upper, unseen, features[kind], target[kind], level, open_above) for kind in kinds
         )
-        boosters = (model.get_booster() for model in (shown_estimate, lower, upper))
-        return RemainingLifeModel(*boosters, *margins, cap_cycles, open_above)
+        return RemainingLifeModel(
+            shown_estimate.get_booster(),
+            lower.get_booster(),
+            upper.get_booster(),
+            closed_margin,
+            open_margin,
+            cap_cycles,
+            open_above,
+        )
 
     def covered(level: float) -> float:
         life = ordered_life(calibrated(level, unseen).predict(features[drawn]), cap_cycles)

@@ -64,7 +64,7 @@ class Confusion:
 
 
 def ratio(part: float, whole: float) -> float:
-    """part / whole, NaN where the whole is nothing."""
+    """Part / whole, NaN where the whole is nothing."""
     return part / whole if whole > 0 else float("nan")
 
 

@@ -45,7 +45,11 @@ def run(context: StageContext) -> StageResult:
     return StageResult(
         f"{context.dataset}: {choice['candidate']} fitted to {int(usable.sum())} rows of {np.unique(slot).size} assets; interval"
         f" margins {life.closed_margin_cycles:+.1f} (closed) and {life.open_margin_cycles:+.1f} (open) cycles",
-        {"fitted_rows": int(usable.sum()), "closed_margin_cycles": life.closed_margin_cycles, "open_margin_cycles": life.open_margin_cycles},
+        {
+            "fitted_rows": int(usable.sum()),
+            "closed_margin_cycles": life.closed_margin_cycles,
+            "open_margin_cycles": life.open_margin_cycles,
+        },
         (context.trained,),
     )
 

@@ -36,8 +36,8 @@ CHOICE, TRIALS, OUT_OF_FOLD = "choice.json", "trials.csv", "out_of_fold.npz"
 VALUE = "average_precision"
 _PACKAGE = Path(__file__).parents[1]
 _TRIAL_CODE = (
-    "features/*.py", "fleets.py", "prognosis/candidates.py", "prognosis/failure_models.py", "prognosis/labels.py", "prognosis/row_metrics.py",
-    "prognosis/tuning.py", "stages/features.py",
+    "features/*.py", "fleets.py", "prognosis/candidates.py", "prognosis/failure_models.py", "prognosis/labels.py",
+    "prognosis/row_metrics.py", "prognosis/tuning.py", "stages/features.py",
 )  # fmt: skip
 """What a trial's features, fit and figure are computed by."""
 
