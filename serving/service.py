@@ -13,6 +13,7 @@ os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
 
 import bentoml
 
+from smart_sentry.api.endpoint import Shortcut
 from smart_sentry.api.prediction import create_app
 from smart_sentry.champion import load_champion
 from smart_sentry.config import load_settings
@@ -40,3 +41,6 @@ class PredictionService:
     def __is_ready__(self) -> bool:
         """For BentoML's own /readyz."""
         return APP.state.served.loaded is not None
+
+
+PredictionService.add_asgi_middleware(Shortcut, endpoint=APP.state.endpoint)

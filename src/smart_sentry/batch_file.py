@@ -78,6 +78,7 @@ def _numbers(path: Path, readings: pd.DataFrame, column: str) -> pd.Series:
 def _refuse(path: Path, readings: pd.DataFrame, column: str, expected: str, wrong: pd.Series) -> None:
     if wrong.any():
         row = int(wrong.to_numpy().argmax())
-        found = f"{readings[column].iloc[row]!r} in data row {row + 1}"
+        value = readings[column].iloc[row]
+        found = f"{repr(value) if isinstance(value, str) else value} in data row {row + 1}"
         more = int(wrong.sum()) - 1
         raise UnreadableData(path, expected, f"{found} and {more} more" if more else found, _MEND)

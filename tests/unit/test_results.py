@@ -12,7 +12,7 @@ from smart_sentry.prognosis.evaluation import evaluate
 from smart_sentry.prognosis.evaluation_report import EvaluationReport
 from smart_sentry.prognosis.event_metrics import AlarmPolicy
 from smart_sentry.prognosis.scored_fleet import ScoredFleet
-from smart_sentry.results import headline_metrics, results_table
+from smart_sentry.results import SUMMARY_COLUMNS, headline_metrics, results_table, summary_rows
 
 
 def report_of(wrong_rows: int) -> EvaluationReport:
@@ -52,3 +52,46 @@ def test_headline_metrics_are_numbers_and_leave_out_what_has_no_value() -> None:
     assert metrics["assets_alerted_share"] == 1.0
     assert metrics["false_alarms_per_1000_healthy_cycles"] == 0.0
     assert "rul_rmse_capped_cycles" not in metrics
+
+
+def write_evaluated(folder: Path, evaluation: dict[str, object]) -> None:
+    cross_validation = report_of(31).model_dump(mode="json")
+    (folder / "choice.json").write_text(json.dumps({"cross_validation": cross_validation}))
+    (folder / "evaluation.json").write_text(json.dumps(evaluation))
+
+
+def with_remaining_life(report: EvaluationReport) -> dict[str, object]:
+    """The report with these figures of remaining life, whose confidence intervals nobody looked at."""
+    figures = {
+        "rmse_capped_cycles": 10.5, "rmse_uncapped_cycles": 11.25, "nasa_score_capped": 180.4, "nasa_score_uncapped": 201.6,
+        "interval_coverage": 0.9, "interval_coverage_near_failure": 0.8,
+    }  # fmt: skip
+    life = {name: {"value": value, "low": None, "high": None} for name, value in figures.items()}
+    widths = {"interval_mean_width_cycles": 33.33, "interval_mean_width_near_failure_cycles": None}
+    return report.model_dump(mode="json") | {"rul": {"cap_cycles": 125} | life | widths}
+
+
+def test_summary_row_of_a_scored_set_has_a_cell_for_every_column(tmp_path: Path) -> None:
+    evaluation = {"champion": with_remaining_life(report_of(0)), "seed_method": report_of(31).model_dump(mode="json")}
+    write_evaluated(tmp_path, evaluation)
+    row, reason = summary_rows(tmp_path, "X")
+    cells = dict(zip(SUMMARY_COLUMNS, row.cells, strict=True))
+    assert reason is None
+    assert row.dataset == "X"
+    assert cells["test F1"].startswith("1.000")
+    assert cells["CV F1 / AP"].startswith("0.681 / ")  # 62/91, as above
+    assert cells["seed F1"].startswith("0.681")
+    assert cells["RUL RMSE capped / uncapped"] == "10.500 / 11.250"
+    assert cells["NASA score"] == "180 / 202"
+    assert cells["interval: held / width"] == "0.900 / 33.3"
+    assert cells["alerted"] == "2 of 2"
+
+
+def test_summary_row_of_an_unscored_set_tells_why_and_keeps_cross_validation(tmp_path: Path) -> None:
+    write_evaluated(tmp_path, {"unscored": "RUL_FD004.txt is missing"})
+    row, reason = summary_rows(tmp_path, "FD004")
+    assert reason == "RUL_FD004.txt is missing"
+    assert len(row.cells) == len(SUMMARY_COLUMNS)
+    assert row.cells[0] == "truth missing"
+    assert row.cells[2].startswith("0.681 / ")
+    assert set(row.cells[3:]) == {"-"}

@@ -18,7 +18,7 @@ from smart_sentry import __version__
 from smart_sentry.answers import answer_histories
 from smart_sentry.api.batching import AdaptiveBatcher
 from smart_sentry.api.documentation import refusal, with_prediction
-from smart_sentry.api.endpoint import PredictionEndpoint
+from smart_sentry.api.endpoint import PATH, PredictionEndpoint
 from smart_sentry.api.errors import STATUS_NAMES, error_body, http_error
 from smart_sentry.api.metrics import CONTENT_TYPE, ServiceMetrics
 from smart_sentry.api.model import ModelDescription, describe
@@ -59,12 +59,12 @@ def create_app(load: Callable[[], Bundle], settings: Settings, swagger_folder: s
         redoc_url=None,
     )
     # Inserted, not added: the hot path is the first route that is tried.
-    app.router.routes.insert(0, Route("/predict", endpoint, methods=["POST"], name="predict"))
+    app.router.routes.insert(0, Route(PATH, endpoint, methods=["POST"], name="predict"))
     _add_status_routes(app, served, metrics)
     _add_pages(app, swagger_folder)
     app.add_exception_handler(SmartSentryError, _tell_error)
     app.add_exception_handler(HTTPException, _tell_http_exception)
-    app.state.served = served
+    app.state.served, app.state.endpoint = served, endpoint
     app.openapi = partial(_openapi, app, served)  # type: ignore[method-assign]
     return app
 
