@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
@@ -47,7 +48,10 @@ def create_app(load: Callable[[], Bundle], settings: Settings, swagger_folder: s
         served.start()
         endpoint.start()
         metrics.loaded(served.loaded)
+        gc.collect()
+        gc.freeze()  # what stands now stays: without this, one request in thousands waits 0.1 s while it is looked through
         yield
+        gc.unfreeze()
         batcher.close()
 
     app = FastAPI(

@@ -34,6 +34,7 @@ from smart_sentry.stages.tracked import tracked_training
 from smart_sentry.tracking.plot_data import write_calibration, write_confusion, write_lead_times, write_precision_recall
 
 PREDICTIONS = "test_predictions.parquet"
+_NOTHING = "nothing_scored\n"
 
 
 def run(context: StageContext) -> StageResult:
@@ -127,11 +128,14 @@ def _write_plots(context: StageContext, scored: ScoredFleet | None, threshold: f
     paths = [context.processed / name for name in names]
     if scored is None:
         for path in paths:
-            write_whole(path, "nothing_scored\n")
+            write_whole(path, _NOTHING)
         return
     policy = alarm_policy(context)
     positive = scored.positive(policy.horizon_cycles)
-    write_precision_recall(paths[0], precision_recall_curve(scored.probability, positive))
+    if positive.any():
+        write_precision_recall(paths[0], precision_recall_curve(scored.probability, positive))
+    else:  # nothing is near its failure: recall has no meaning
+        write_whole(paths[0], _NOTHING)
     write_calibration(paths[1], calibration_curve(scored.probability, positive))
     write_confusion(paths[2], confusion(scored.probability >= threshold, positive))
     write_lead_times(paths[3], asset_outcomes(scored, threshold, policy))

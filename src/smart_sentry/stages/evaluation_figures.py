@@ -30,9 +30,6 @@ def evaluation_figures(
     positive = scored.positive(policy.horizon_cycles)
     area = report.row.average_precision.value or 0.0
     figures = {
-        "precision_recall": plots.precision_recall_figure(
-            precision_recall_curve(scored.probability, positive), threshold, area
-        ),
         "confusion": plots.confusion_figure(
             confusion(scored.probability >= threshold, positive), policy.horizon_cycles
         ),
@@ -42,6 +39,10 @@ def evaluation_figures(
         "lead_time": plots.lead_time_figure(asset_outcomes(scored, threshold, policy), policy),
         "trajectories": plots.trajectories_figure(_nearest_to_failure(scored), threshold, policy.horizon_cycles),
     }
+    if positive.any():
+        figures["precision_recall"] = plots.precision_recall_figure(
+            precision_recall_curve(scored.probability, positive), threshold, area
+        )
     if scored.rul is not None and report.rul is not None:
         last = last_rows(scored.asset)
         figures["remaining_life"] = plots.remaining_life_figure(
