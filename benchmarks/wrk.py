@@ -51,19 +51,27 @@ def load(address: str, body: dict[str, Any], clients: int, seconds: int) -> Load
             address,
         ]
         said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    return read(said)
+
+
+def read(said: str) -> Load:
+    """What wrk printed, as numbers.
+
+    Raises:
+        RuntimeError: not every request was answered with a success, or the text is unknown.
+    """
     wrong = re.search(r"(Non-2xx.*|Socket errors.*)", said)
     if wrong:
-        raise RuntimeError(f"{address} did not answer every request: {wrong[1]}")
-    return Load(float(_found(r"Requests/sec:\s+(\S+)", said)), _latency(50, said), _latency(99, said))
+        raise RuntimeError(f"not every request was answered: {wrong[1]}")
+    return Load(_number(r"Requests/sec:\s+([\d.]+)()", said), _latency(50, said), _latency(99, said))
 
 
 def _latency(percent: int, said: str) -> float:
-    number, unit = re.fullmatch(r"([\d.]+)(\w+)", _found(rf"\n\s+{percent}%\s+(\S+)", said)).groups()  # type: ignore[union-attr]
-    return float(number) * MILLISECONDS[unit]
+    return _number(rf"\n\s+{percent}%\s+([\d.]+)(us|ms|s|m)\s", said)
 
 
-def _found(pattern: str, said: str) -> str:
+def _number(pattern: str, said: str) -> float:
     match = re.search(pattern, said)
     if match is None:
         raise RuntimeError(f"wrk said something unknown:\n{said}")
-    return match[1]
+    return float(match[1]) * MILLISECONDS.get(match[2], 1.0)

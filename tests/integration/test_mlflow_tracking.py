@@ -220,7 +220,6 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, pd.Data
         dataset="motor",
         asset_type=asset_type,
         candidate="logistic",
-        feature_params=params,
         threshold=0.5,
         alarm_k=2,
         alarm_n=3,

@@ -121,7 +121,7 @@ def _search(context: StageContext, task: TrialTask, executor: Executor) -> dict[
     folder = context.settings.mlruns_folder / "optuna" / context.dataset
     storage = storage_for(context.settings.study_storage, folder)
     names = [name for name in tune.candidates if name != BLEND]
-    version = _study_version(context.params, data_version(context.interim))
+    version = study_version(context.params, data_version(context.interim))
     found: dict[str, Tuned] = {}
     with Progress(transient=True) as progress:
         bar = progress.add_task(f"tuning {context.dataset}", total=len(names) * tune.trials)
@@ -138,7 +138,7 @@ def _search(context: StageContext, task: TrialTask, executor: Executor) -> dict[
     return found
 
 
-def _study_version(params: Params, version: str) -> str:
+def study_version(params: Params, version: str) -> str:
     """Changes with everything that a trial's result depends on but its number, so that studies are resumed and never mixed.
 
     The code is part of it: a study that older code began must not answer for newer code.
