@@ -43,6 +43,8 @@ serve: $(INSTALLED)  ## serve the champion over HTTP
 lock: $(BIN)/uv  ## resolve the dependencies anew, after a change of pyproject.toml
 	uv pip compile --quiet --universal --python-version 3.11 --all-extras --generate-hashes --no-header --no-annotate \
 	  --no-emit-index-url pyproject.toml --output-file requirements.lock
+	uv pip compile --quiet --universal --python-version 3.11 --extra serve --constraints requirements.lock --generate-hashes \
+	  --no-header --no-annotate --no-emit-index-url pyproject.toml --output-file requirements-serve.lock
 	uv pip freeze | grep '^uv==' | uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 	  --no-annotate --no-emit-index-url - --output-file requirements-uv.lock
 
@@ -67,7 +69,7 @@ $(BIN)/uv: requirements-uv.lock | $(BIN)/python
 	@touch $@
 
 $(INSTALLED): requirements.lock pyproject.toml | $(BIN)/uv
-	$(BIN)/uv pip sync --quiet --require-hashes --python $(BIN)/python requirements.lock
+	$(BIN)/uv pip sync --quiet --require-hashes --compile-bytecode --python $(BIN)/python requirements.lock
 	$(BIN)/uv pip install --quiet --no-deps --no-build-isolation --python $(BIN)/python --editable .
 	@touch $@
 

@@ -3,7 +3,17 @@
 import sys
 
 from benchmarks import scoring, serving
+from smart_sentry.errors import SmartSentryError
+
+
+def main() -> int:
+    try:
+        met = [measure() for measure in (scoring.main, serving.main)]
+    except SmartSentryError as error:
+        print(f"benchmarks: {error}", file=sys.stderr)
+        return 1
+    return 0 if all(met) else 1
+
 
 if __name__ == "__main__":
-    met = [measure() for measure in (scoring.main, serving.main)]
-    sys.exit(0 if all(met) else 1)
+    sys.exit(main())

@@ -14,6 +14,7 @@ import httpx
 import numpy as np
 import pytest
 import uvicorn
+from small_life import fit_small_life
 from tiny_project import TINY, TINY_ASSET_TYPE, tiny_histories
 
 from smart_sentry.api.prediction import create_app
@@ -28,8 +29,6 @@ from smart_sentry.files import write_json
 from smart_sentry.fleets import compute_features, fleet_of, learn_features
 from smart_sentry.prognosis.candidates import CANDIDATES
 from smart_sentry.prognosis.labels import soft_labels
-from smart_sentry.prognosis.remaining_life import fit_remaining_life
-from smart_sentry.prognosis.row_metrics import monitoring_weight
 from smart_sentry.servers import free_port
 
 ASSET_TYPE = AssetType.model_validate(TINY_ASSET_TYPE)
@@ -45,10 +44,9 @@ def make_packaged_home(home: Path) -> Path:
     policy = ASSET_TYPE.failure
     logistic = CANDIDATES["logistic_regression"]
     failure = logistic.fit(features, soft_labels(fleet.rul_cycles, policy.horizon_cycles, 2.0), logistic.defaults, 1)
-    life = fit_remaining_life(
-        features, fleet.rul_cycles, fleet.slot, monitoring_weight(fleet.rul_cycles, fleet.life_cycles),
-        np.ones(len(features), dtype=np.bool_), cap_cycles=policy.rul_cap_cycles, trees=20, coverage=0.9,
-        calibration_share=0.25, seed=1,
+    life = fit_small_life(
+        features, fleet.rul_cycles, fleet.cycle, fleet.slot, np.ones(len(features), dtype=np.bool_),
+        cap_cycles=policy.rul_cap_cycles, trees=20,
     )  # fmt: skip
     manifest = Manifest(
         dataset=TINY, asset_type=ASSET_TYPE, candidate="logistic_regression", threshold=0.5, alarm_k=2, alarm_n=3,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from small_life import fit_small_life
 
 from smart_sentry.assets import load_asset_type
 from smart_sentry.bundle import Bundle, Manifest, load_bundle, write_bundle
@@ -18,7 +19,7 @@ from smart_sentry.fleets import compute_features, fleet_of, learn_features
 from smart_sentry.prognosis.candidates import CANDIDATES
 from smart_sentry.prognosis.failure_models import BlendModel
 from smart_sentry.prognosis.labels import soft_labels, thinned
-from smart_sentry.prognosis.remaining_life import RemainingLifeModel, fit_remaining_life
+from smart_sentry.prognosis.remaining_life import RemainingLifeModel
 from smart_sentry.prognosis.row_metrics import best_threshold, monitoring_weight
 
 PROJECT = Path(__file__).parents[1]
@@ -77,9 +78,9 @@ def train_small_champion(folder: Path) -> SmallChampion:
         for name, quick in QUICK.items()
     })  # fmt: skip
     weight = monitoring_weight(fleet.rul_cycles, fleet.life_cycles)
-    life = fit_remaining_life(
-        features, fleet.rul_cycles, fleet.slot, weight, usable,
-        cap_cycles=kind.rul_cap_cycles, trees=30, coverage=0.9, calibration_share=0.25, seed=SEED,
+    life = fit_small_life(
+        features, fleet.rul_cycles, fleet.cycle, fleet.slot, usable,
+        cap_cycles=kind.rul_cap_cycles, trees=30, seed=SEED,
     )  # fmt: skip
     threshold = best_threshold(failure.probability(features), fleet.rul_cycles <= kind.horizon_cycles, weight)
     manifest = Manifest(

@@ -25,7 +25,6 @@ from smart_sentry.errors import ChecksumMismatch, ModelUnavailable
 from smart_sentry.features.pipeline import FeatureModel
 from smart_sentry.features.storage import load_feature_model, save_feature_model
 from smart_sentry.files import sha256_of, write_json, write_whole
-from smart_sentry.prognosis.remaining_life import ordered_life
 
 if TYPE_CHECKING:
     import pandas as pd  # two seconds that the service and the edge need not wait
@@ -93,9 +92,9 @@ class Bundle:
         return np.asarray(probability, dtype=np.float64).reshape(-1)
 
     def remaining_life(self, features: FloatArray) -> FloatArray:
-        """(rows, 3) remaining life in cycles: estimate, lower end, upper end; ordered, within 0 and the cap."""
-        (raw,) = self._sessions[1].run(None, {"features": features.astype(np.float32)})
-        return ordered_life(raw, float(self.manifest.asset_type.failure.rul_cap_cycles))
+        """(rows, 3) remaining life in cycles within 0..cap: estimate, lower end, upper end, from (rows, features)."""
+        (life,) = self._sessions[1].run(None, {"features": features.astype(np.float32)})
+        return np.asarray(life, dtype=np.float64)
 
     def predict_frame(self, readings: pd.DataFrame) -> pd.DataFrame:
         """Scores a table of readings from the first row on.

@@ -34,9 +34,8 @@ class TrainParams(_Strict):
 
     soft_label_cycles: float = Field(default=4, gt=0, description="width of the soft label around the horizon")
     rul_trees: int = Field(default=300, ge=1)
-    interval_coverage: float = Field(default=0.9, gt=0, lt=1)
-    calibration_share: float = Field(
-        default=0.25, gt=0, lt=1, description="share of engines that calibrates the intervals"
+    interval_coverage: float = Field(
+        default=0.9, gt=0.5, lt=1, description="share of rows that the remaining-life interval shall hold"
     )
 
 

@@ -15,7 +15,6 @@ from smart_sentry.batch_file import predict_file
 from smart_sentry.contracts.failure import FailureAssessment
 from smart_sentry.features.pipeline import FeatureStream
 from smart_sentry.monitor import Assessments, Monitor
-from smart_sentry.prognosis.remaining_life import ordered_life
 
 TOLERANCE = 1e-5
 """In probability, and in remaining life as a share of its cap."""
@@ -43,10 +42,7 @@ def by_original_models(champion: SmallChampion, readings: pd.DataFrame, _: Path)
         stream = FeatureStream(champion.feature_model)
         batch = stream.update(values_of(champion, rows), np.zeros(len(rows), dtype=np.int64))
         features = batch.features.astype(np.float32)
-        cap = float(champion.data.asset_type.failure.rul_cap_cycles)
-        parts.append(
-            figures(champion.failure.probability(features), ordered_life(champion.life.predict(features), cap))
-        )
+        parts.append(figures(champion.failure.probability(features), champion.life.predict(features)))
     return np.concatenate(parts)
 
 

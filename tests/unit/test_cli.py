@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from statistics import median
 
 import numpy as np
 import pandas as pd
@@ -87,7 +88,7 @@ def test_help_takes_less_than_seven_tenths_of_a_second() -> None:
         begun = time.perf_counter()
         subprocess.run([PROGRAM, "--help"], check=True, capture_output=True)
         taken.append(time.perf_counter() - begun)
-    assert min(taken) < 0.7  # the least disturbed of five: a busy machine only ever adds
+    assert median(taken) < 0.7
 
 
 def test_help_imports_no_library_that_it_does_not_need() -> None:

@@ -12,6 +12,8 @@ from smart_sentry.assets import ASSET_COLUMN, CYCLE_COLUMN, RUL_COLUMN, AssetTyp
 from smart_sentry.datasets.fetch_report import FetchReport
 from smart_sentry.errors import TruthMissing
 
+NAME_COLUMN = "asset_name"
+
 
 @dataclass(frozen=True)
 class RunToFailure:

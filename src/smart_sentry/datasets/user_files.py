@@ -9,9 +9,9 @@ import pandas as pd
 
 from smart_sentry.assets import ASSET_COLUMN, CYCLE_COLUMN, RUL_COLUMN, AssetType
 from smart_sentry.datasets.fetch_report import FetchReport, report_of
-from smart_sentry.datasets.run_to_failure import RunToFailure
+from smart_sentry.datasets.run_to_failure import NAME_COLUMN, RunToFailure
 from smart_sentry.datasets.user_split import split_by_asset
-from smart_sentry.datasets.user_tables import NAME_COLUMN, read_user_table
+from smart_sentry.datasets.user_tables import read_user_table
 from smart_sentry.errors import DataUnavailable, InsufficientData, UnreadableData
 
 SUFFIXES = (".csv", ".parquet")

@@ -11,7 +11,7 @@ import math
 import numpy as np
 import pandas as pd
 
-from smart_sentry.datasets.user_tables import NAME_COLUMN
+from smart_sentry.datasets.run_to_failure import NAME_COLUMN
 
 
 def split_by_asset(histories: pd.DataFrame, share: float, seed: int) -> tuple[pd.DataFrame, pd.DataFrame, pd.Series]:

@@ -17,9 +17,9 @@ import pyarrow.csv as pa_csv  # type: ignore[import-untyped]
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
 from smart_sentry.assets import CYCLE_COLUMN, RUL_COLUMN, AssetType
+from smart_sentry.datasets.run_to_failure import NAME_COLUMN
 from smart_sentry.errors import ConfigurationError, UnreadableData
 
-NAME_COLUMN = "asset_name"
 TIME_COLUMN = "time"
 _SHOWN = 3
 _EMPTY_CELLS = ["", "NA", "N/A", "NaN", "nan", "NULL", "null", "None"]

@@ -25,26 +25,38 @@ def failure_onnx(model: FailureModel, features: int) -> bytes:
 
 
 def rul_onnx(model: RemainingLifeModel, features: int) -> bytes:
-    """Remaining life, output `life` (rows, 3) cycles: estimate, lower end, upper end, like `RemainingLifeModel.predict`."""
-    parts = [_boosted(booster, features, name) for name, booster in
-             (("estimate", model.estimate), ("lower", model.lower), ("upper", model.upper))]  # fmt: skip
-    numbers = (
-        ("closed_margin", model.closed_margin_cycles),
-        ("open_margin", model.open_margin_cycles),
+    """Remaining life, output `life` (rows, 3) cycles: estimate, lower end, upper end, like `RemainingLifeModel.predict`.
+
+    An end is its value at no estimated life plus, for each stretch between two knots, its slope there times the part of the
+    estimate that lies in the stretch.
+    """
+    booster = _boosted(model.estimate, features, "booster")
+    interval = model.interval
+    steps = np.diff(interval.estimate_cycles)
+    slopes = np.diff([interval.lower_cycles, interval.upper_cycles], axis=1) / steps
+    numbers: tuple[tuple[str, Any], ...] = (
+        ("nothing", 0.0),
         ("cap", model.cap_cycles),
-        ("open_above", model.open_above_cycles),
+        ("starts", interval.estimate_cycles[:-1]),
+        ("steps", steps),
+        ("slopes", slopes.T),
+        ("first", [interval.lower_cycles[0], interval.upper_cycles[0]]),
     )
     constants = [_constant(name, np.array(value, np.float32)) for name, value in numbers]
-    estimate, lower, upper = (part.graph.output[0].name for part in parts)
+    constants.append(_constant("one_each", np.array([1, 1], np.int64)))
     nodes = [
-        helper.make_node("GreaterOrEqual", [upper, "open_above"], ["is_open"]),
-        helper.make_node("Where", ["is_open", "open_margin", "closed_margin"], ["lower_margin"]),
-        helper.make_node("Sub", [lower, "lower_margin"], ["lower_end"]),
-        helper.make_node("Add", [upper, "closed_margin"], ["moved_upper"]),
-        helper.make_node("Where", ["is_open", "cap", "moved_upper"], ["upper_end"]),
-        helper.make_node("Concat", [estimate, "lower_end", "upper_end"], ["life"], axis=1),
+        helper.make_node("Clip", [booster.graph.output[0].name, "nothing", "cap"], ["estimate"]),
+        helper.make_node("Sub", ["estimate", "starts"], ["beyond_starts"]),
+        helper.make_node("Max", ["beyond_starts", "nothing"], ["begun"]),
+        helper.make_node("Min", ["begun", "steps"], ["covered"]),
+        helper.make_node("MatMul", ["covered", "slopes"], ["risen"]),
+        helper.make_node("Add", ["risen", "first"], ["ends"]),
+        helper.make_node("Split", ["ends", "one_each"], ["lower_end", "upper_end"], axis=1),
+        helper.make_node("Min", ["lower_end", "estimate"], ["lower"]),
+        helper.make_node("Max", ["upper_end", "estimate"], ["upper"]),
+        helper.make_node("Concat", ["estimate", "lower", "upper"], ["life"], axis=1),
     ]
-    return _finish(_join(parts, nodes, constants, "life", 3, features), "life", "remaining_life")
+    return _finish(_join([booster], nodes, constants, "life", 3, features), "life", "remaining_life")
 
 
 def _probability(model: FailureModel, features: int, prefix: str) -> ModelProto:

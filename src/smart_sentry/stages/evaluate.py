@@ -12,7 +12,7 @@ import pandas as pd
 
 from smart_sentry.assets import ASSET_COLUMN, CYCLE_COLUMN
 from smart_sentry.datasets.interim import load_interim
-from smart_sentry.datasets.run_to_failure import RunToFailure
+from smart_sentry.datasets.run_to_failure import NAME_COLUMN, RunToFailure
 from smart_sentry.errors import TruthMissing
 from smart_sentry.features.pipeline import FeatureBatch
 from smart_sentry.features.storage import load_feature_model
@@ -23,7 +23,7 @@ from smart_sentry.prognosis.evaluation_report import EvaluationReport
 from smart_sentry.prognosis.event_metrics import asset_outcomes
 from smart_sentry.prognosis.failure_models import load_failure_model
 from smart_sentry.prognosis.labels import before_restoration
-from smart_sentry.prognosis.remaining_life import RemainingLifeModel, ordered_life
+from smart_sentry.prognosis.remaining_life import RemainingLifeModel
 from smart_sentry.prognosis.row_metrics import calibration_curve, confusion, precision_recall_curve
 from smart_sentry.prognosis.scored_fleet import ScoredFleet
 from smart_sentry.results import CHAMPION, EVALUATION_FILE, SEED_METHOD, TEST_METRICS, UNSCORED, headline_metrics
@@ -85,7 +85,7 @@ def _predict(context: StageContext, data: RunToFailure) -> tuple[pd.DataFrame, F
     fleet = fleet_of(data.test, nobody_knows, data.asset_type)
     batch = compute_features(load_feature_model(context.trained / "feature_model.npz"), fleet)
     features = batch.features.astype(np.float32)
-    life = ordered_life(life_model.predict(features), data.asset_type.failure.rul_cap_cycles)
+    life = life_model.predict(features)
     predictions = pd.DataFrame({
         ASSET_COLUMN: data.test[ASSET_COLUMN].to_numpy(),
         CYCLE_COLUMN: data.test[CYCLE_COLUMN].to_numpy(),
@@ -94,6 +94,8 @@ def _predict(context: StageContext, data: RunToFailure) -> tuple[pd.DataFrame, F
         "rul_lower_cycles": life[:, 1],
         "rul_upper_cycles": life[:, 2],
     })  # fmt: skip
+    if data.asset_names is not None:
+        predictions.insert(1, NAME_COLUMN, data.test[ASSET_COLUMN].map(data.asset_names).to_numpy())
     return predictions, batch
 
 

@@ -18,7 +18,7 @@ from smart_sentry.fleets import compute_features, fleet_of
 from smart_sentry.prognosis.candidates import CANDIDATES
 from smart_sentry.prognosis.failure_models import BlendModel, FailureModel, LogisticModel, load_failure_model
 from smart_sentry.prognosis.labels import soft_labels
-from smart_sentry.prognosis.remaining_life import RemainingLifeModel, ordered_life
+from smart_sentry.prognosis.remaining_life import RemainingLifeModel
 from smart_sentry.prognosis.row_metrics import average_precision, best_threshold, confusion, monitoring_weight
 from smart_sentry.stages.stage import StageContext, StageResult
 from smart_sentry.stages.tracked import tracked_training
@@ -49,13 +49,11 @@ def run(context: StageContext) -> StageResult:
     bundle = load_bundle(context.bundle)
     unknown = data.test["cycle"] * 0
     features = compute_features(features_model, fleet_of(data.test, unknown, data.asset_type)).features
-    cap = float(data.asset_type.failure.rul_cap_cycles)
     differences = {
         "failure_probability": _difference(
             bundle.failure_probability(features), failure.probability(features.astype(np.float32))
         ),
-        "rul_share_of_cap": _difference(bundle.remaining_life(features), ordered_life(life.predict(features), cap))
-        / cap,
+        "rul_share_of_cap": _difference(bundle.remaining_life(features), life.predict(features)) / life.cap_cycles,
     }
     for what, difference in differences.items():
         if not difference <= TOLERANCE:

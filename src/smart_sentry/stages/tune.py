@@ -5,16 +5,12 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-from collections.abc import Iterator
-from concurrent.futures import Executor, ProcessPoolExecutor
-from contextlib import contextmanager
-from multiprocessing import get_context
+from concurrent.futures import Executor
 from pathlib import Path
 
 import numpy as np
 from rich.progress import Progress
 
-from smart_sentry.config import Settings
 from smart_sentry.datasets.interim import data_version, load_interim
 from smart_sentry.features.storage import write_arrays
 from smart_sentry.files import sha256_of, write_json, write_whole
@@ -25,8 +21,9 @@ from smart_sentry.prognosis.evaluation_report import EvaluationReport
 from smart_sentry.prognosis.labels import soft_labels
 from smart_sentry.prognosis.row_metrics import average_precision, best_threshold, monitoring_weight
 from smart_sentry.prognosis.scored_fleet import ScoredFleet
-from smart_sentry.prognosis.tuning import FoldData, Trial, TrialTask, Tuned, storage_for, tune_candidate
+from smart_sentry.prognosis.tuning import Trial, TrialTask, Tuned, storage_for, tune_candidate
 from smart_sentry.results import CROSS_VALIDATION_METRICS, headline_metrics
+from smart_sentry.stages.cross_validation import load_folds, workers
 from smart_sentry.stages.judging import alarm_policy, bootstrap_policy
 from smart_sentry.stages.seed_baseline import seed_forest_out_of_fold
 from smart_sentry.stages.stage import StageContext, StageResult
@@ -45,7 +42,7 @@ _TRIAL_CODE = (
 def run(context: StageContext) -> StageResult:
     """Writes data/processed/<dataset>/choice.json, trials.csv and out_of_fold.npz."""
     task, rul_cycles, slot, cycle = _task(context)
-    with _executor(context.settings) as executor:
+    with workers(context.settings) as executor:
         tuned = _search(context, task, executor)
         seed_probability = seed_forest_out_of_fold(context, task.folds, executor)
     candidate, hyper, probability = _choose(tuned, task)
@@ -85,15 +82,11 @@ def _task(context: StageContext) -> tuple[TrialTask, np.ndarray, np.ndarray, np.
     horizon = load_interim(context.interim).asset_type.failure.horizon_cycles
     with np.load(context.processed / "features" / "rows.npz", allow_pickle=False) as rows:
         rul_cycles, slot, cycle = rows["rul_cycles"], rows["slot"], rows["cycle"]
-    folder, params = context.processed / "folds", context.params
-    folds = []
-    for number in range(params.tune.folds):
-        with np.load(folder / f"fold_{number}.npz", allow_pickle=False) as fold:
-            folds.append(FoldData((folder / f"fold_{number}.npy").resolve(), fold["fitted"], fold["validated"]))
+    params = context.params
     task = TrialTask(
         candidate="",
         hyper={},
-        folds=folds,
+        folds=load_folds(context),
         target=soft_labels(rul_cycles, horizon, params.train.soft_label_cycles),
         positive=rul_cycles <= horizon,
         weight=monitoring_weight(rul_cycles, cycle + rul_cycles),
@@ -101,19 +94,6 @@ def _task(context: StageContext) -> tuple[TrialTask, np.ndarray, np.ndarray, np.
         floors=(),
     )
     return task, rul_cycles, slot, cycle
-
-
-@contextmanager
-def _executor(settings: Settings) -> Iterator[Executor]:
-    """Local processes, or the Dask cluster that the setting names."""
-    if settings.dask_scheduler is None:
-        with ProcessPoolExecutor(settings.workers, mp_context=get_context("spawn")) as pool:
-            yield pool
-        return
-    from distributed import Client
-
-    with Client(settings.dask_scheduler) as client:  # type: ignore[no-untyped-call]
-        yield client.get_executor(pure=False)
 
 
 def _search(context: StageContext, task: TrialTask, executor: Executor) -> dict[str, Tuned]:

@@ -40,6 +40,12 @@ def test_data_set_comes_back_as_it_was_saved(tmp_path: Path) -> None:
     assert loaded.test_truth().iloc[29] == 160  # the last of thirty rows of asset 16
 
 
+def test_what_users_call_their_assets_comes_back(tmp_path: Path) -> None:
+    names = pd.Series({asset: f"pump {asset:03}" for asset in range(1, 21)}, name="asset_name").rename_axis("asset_id")
+    save_interim(tmp_path, replace(make_data(), asset_names=names))
+    pd.testing.assert_series_equal(load_interim(tmp_path).asset_names, names)
+
+
 def test_data_set_without_truth_comes_back_without_it(tmp_path: Path) -> None:
     save_interim(tmp_path, replace(make_data(), test_final_rul_cycles=None))
     with pytest.raises(TruthMissing, match=r"rul\.csv is missing"):

@@ -1,10 +1,12 @@
-"""Tuning: the same choice for the same seed, however often it is interrupted and wherever its trials run."""
+"""Tuning: the same choice for the same seed, however often it is interrupted.
+
+tests/integration/test_stages.py runs it in one process, in two, and on a Dask cluster.
+"""
 
 from __future__ import annotations
 
-from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import replace
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -204,11 +206,6 @@ def test_predictions_missing_on_another_machine_are_made_again(
 def test_search_in_a_shared_database_gives_the_same(tmp_path: Path, task: TrialTask, uninterrupted: Tuned) -> None:
     assert_same(tuned_in(tmp_path, task, url=f"sqlite:///{tmp_path}/study.db"), uninterrupted)
     assert not (tmp_path / "journal.log").exists()
-
-
-def test_search_in_two_processes_gives_the_same(tmp_path: Path, task: TrialTask, uninterrupted: Tuned) -> None:
-    pool = ProcessPoolExecutor(2, mp_context=get_context("spawn"))
-    assert_same(tuned_in(tmp_path, task, executor=pool), uninterrupted)
 
 
 def test_search_with_another_seed_tries_other_hyperparameters(
