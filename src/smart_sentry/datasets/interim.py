@@ -59,7 +59,7 @@ def load_interim(folder: Path) -> RunToFailure:
 
 
 def _by_asset(values: dict[str, Any]) -> pd.Series:
-    return pd.Series({int(asset): value for asset, value in values.items()})
+    return pd.Series({int(asset): value for asset, value in values.items()}).sort_index()
 
 
 def data_version(folder: Path) -> str:
