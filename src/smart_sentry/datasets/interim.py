@@ -31,7 +31,7 @@ def save_interim(folder: Path, fleet: RunToFailure) -> tuple[Path, ...]:
     if fleet.asset_names is not None:
         content["asset_names"] = {str(asset): str(name) for asset, name in fleet.asset_names.items()}
     write_json(folder / "truth.json", content)
-    write_json(folder / "asset_type.json", fleet.asset_type.model_dump(mode="json"))
+    write_json(folder / "asset_type.json", fleet.asset_type.model_dump(mode="json", exclude_defaults=True))
     return tuple(folder / name for name in FILES)
 
 

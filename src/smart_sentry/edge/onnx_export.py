@@ -50,7 +50,8 @@ def rul_onnx(model: RemainingLifeModel, features: int) -> bytes:
         helper.make_node("Max", ["beyond_starts", "nothing"], ["begun"]),
         helper.make_node("Min", ["begun", "steps"], ["covered"]),
         helper.make_node("MatMul", ["covered", "slopes"], ["risen"]),
-        helper.make_node("Add", ["risen", "first"], ["ends"]),
+        helper.make_node("Add", ["risen", "first"], ["summed"]),
+        helper.make_node("Clip", ["summed", "nothing", "cap"], ["ends"]),  # a sum of float32 may end beside the cap
         helper.make_node("Split", ["ends", "one_each"], ["lower_end", "upper_end"], axis=1),
         helper.make_node("Min", ["lower_end", "estimate"], ["lower"]),
         helper.make_node("Max", ["upper_end", "estimate"], ["upper"]),
