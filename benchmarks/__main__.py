@@ -2,13 +2,13 @@
 
 import sys
 
-from benchmarks import scoring, serving
+from benchmarks import calibration, scoring, serving
 from smart_sentry.errors import SmartSentryError
 
 
 def main() -> int:
     try:
-        met = [measure() for measure in (scoring.main, serving.main)]
+        met = [measure() for measure in (calibration.main, scoring.main, serving.main)]
     except SmartSentryError as error:
         print(f"benchmarks: {error}", file=sys.stderr)
         return 1

@@ -60,6 +60,77 @@ class FailurePolicy(_Strict):
     )
 
 
+class PhaseRule(_Strict):
+    """How the phase of a machine is read off its signals: OFF, STARTUP, STEADY, SHUTDOWN."""
+
+    load_signal: Name = Field(description="signal that is near zero while the machine is off, e.g. its current")
+    speed_signal: Name | None = Field(
+        default=None, description="signal that rises in a start-up and falls in a shutdown; None: the load signal"
+    )
+    off_below: float | Literal["auto"] = Field(
+        default="auto",
+        description="the machine is off while the load is below, in its unit; auto: learnt in calibration",
+    )
+    moving_above: float | Literal["auto"] = Field(
+        default="auto", description="change of speed per second above which it is in transition; auto: learnt"
+    )
+    window_seconds: float = Field(default=2.0, gt=0, description="span over which the change of speed is taken")
+    dwell_seconds: float = Field(default=1.0, ge=0, description="a new phase must hold this long before it is believed")
+
+
+class DetectionPolicy(_Strict):
+    """How often a healthy machine may be flagged, and what the forests take for granted."""
+
+    false_alarm_budget: float = Field(
+        default=0.002, gt=0, le=0.1, description="share of a healthy machine's steps that may be flagged"
+    )
+    contamination: float = Field(
+        default=0.02,
+        gt=0,
+        lt=0.5,
+        description="share of calibration steps that the isolation forests may call outliers",
+    )
+
+
+class HealthPolicy(_Strict):
+    """How damage adds up (docs/health.md)."""
+
+    damage_rate_per_hour: float = Field(
+        default=1.0, gt=0, description="degradation that an hour at the worst severity adds; 1 is a used-up machine"
+    )
+    maintenance_after: float = Field(default=0.5, gt=0, le=1, description="degradation at which maintenance is due")
+
+
+class AlarmRules(_Strict):
+    """When an alarm of this asset type rises and falls, and how it behaves in between (docs/alarms.md)."""
+
+    needed: int = Field(default=3, ge=1, description="k: steps of the window that must speak for the alarm")
+    window: int = Field(default=5, ge=1, le=50, description="n: last steps that are looked at, the newest included")
+    deadband: float = Field(
+        default=0.1, ge=0, lt=1, description="a standing condition stays until the score is below 1 less this share"
+    )
+    on_delay_seconds: float = Field(default=0.0, ge=0, description="k of n must hold this long before an alarm rises")
+    off_delay_seconds: float = Field(
+        default=60.0, ge=0, description="the condition must be gone this long before an alarm falls"
+    )
+    priority: Literal["LOW", "MEDIUM", "HIGH", "CRITICAL", "severity"] = Field(
+        default="severity", description="severity: by the score at which the alarm rises"
+    )
+    suppress_in_phases: tuple[Literal["OFF", "STARTUP", "STEADY", "SHUTDOWN", "UNKNOWN"], ...] = Field(
+        default=("OFF",), description="no alarm rises in these phases"
+    )
+    re_alarm_minutes: float | None = Field(
+        default=60.0, ge=1, description="an alarm that nobody acknowledges is raised again after this; None: never"
+    )
+    longest_shelf_hours: float = Field(default=12.0, gt=0, description="longest time for which an alarm may be shelved")
+
+    @model_validator(mode="after")
+    def _window_holds_needed(self) -> AlarmRules:
+        if self.needed > self.window:
+            raise ValueError(f"needed ({self.needed}) must not exceed window ({self.window})")
+        return self
+
+
 class FileMapping(_Strict):
     """How a user's own run-to-failure files are read: the only thing that such a user writes beside the signals."""
 
@@ -87,7 +158,17 @@ class AssetType(_Strict):
     cycle_meaning: str = Field(
         default="one reading", description="what one cycle is, e.g. 'one flight' or '10 s of operation'"
     )
+    sampling_seconds: float = Field(
+        default=1.0,
+        gt=0,
+        le=86400,
+        description="nominal time between two readings; below 0.05 s they are judged by the second",
+    )
     signals: tuple[Signal, ...] = Field(min_length=1)
+    phase: PhaseRule | None = Field(default=None, description="None: the machine's phase is not known")
+    detection: DetectionPolicy = DetectionPolicy()
+    health: HealthPolicy = HealthPolicy()
+    alarms: AlarmRules = AlarmRules()
     failure: FailurePolicy = FailurePolicy()
     files: FileMapping = FileMapping()
 
@@ -100,6 +181,10 @@ class AssetType(_Strict):
         reserved = sorted({ASSET_COLUMN, CYCLE_COLUMN, RUL_COLUMN} & set(names))
         if reserved:
             raise ValueError(f"{', '.join(reserved)} are column names of the project and cannot name a signal")
+        if self.phase is not None:
+            named = {self.phase.load_signal, self.phase.speed_signal} - {None}
+            if unknown := sorted(str(name) for name in named - set(names)):
+                raise ValueError(f"phase names signals that the asset type does not have: {', '.join(unknown)}")
         return self
 
     @property

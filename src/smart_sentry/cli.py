@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from smart_sentry.assets import AssetType
+    from smart_sentry.baseline_store import BaselineStore
+    from smart_sentry.config import Settings
     from smart_sentry.stages.stage import StageContext
 
 app = typer.Typer(
@@ -203,6 +206,150 @@ def asset_check(file: Annotated[Path, typer.Argument(help="a YAML file in config
     typer.echo(
         f"{asset_type.name}: {len(asset_type.signals)} signals, failure horizon {asset_type.failure.horizon_cycles} cycles"
     )
+
+
+@asset_app.command("new")
+def asset_new(
+    name: Annotated[str, typer.Argument(help="name of the new asset type")],
+    source: Annotated[Path, typer.Option("--from", help="CSV or Parquet: timestamp, asset_id and one column a signal")],
+) -> None:
+    """Draft an asset type from a table of readings, into configs/assets/<name>.yaml."""
+    from smart_sentry.asset_draft import draft_asset_type
+    from smart_sentry.config import load_settings
+
+    out = load_settings().configs_folder / "assets" / f"{name}.yaml"
+    drafted = draft_asset_type(name, source, out)
+    typer.echo(
+        f"{out}: {len(drafted.signals)} signals, a reading every {drafted.sampling_seconds:g} s. Units and limits are guesses:"
+        " mend them, or calibrate as it is."
+    )
+
+
+AssetTypeName = Annotated[str, typer.Option("--type", help="asset type (configs/assets/<type>.yaml)")]
+
+
+@app.command()
+def calibrate(
+    asset_type: AssetTypeName,
+    data: Annotated[Path, typer.Option(help="CSV or Parquet of healthy operation: timestamp, asset_id, signals")],
+    seed: Annotated[int, typer.Option(help="of the isolation forests")] = 20,
+) -> None:
+    """Learn what healthy operation looks like, for every asset in a file."""
+    from rich.progress import Progress
+
+    from smart_sentry.condition_files import calibrate_file
+
+    kind, store, settings = _condition(asset_type)
+    with Progress(transient=True) as progress:
+        bar = progress.add_task("calibrating", total=None)
+        done = calibrate_file(
+            kind, data, store, created=_now(), seed=seed, workers=settings.workers,
+            progress=lambda number, of: progress.update(bar, completed=number, total=of),
+        )  # fmt: skip
+    for one in done[:_SHOWN_ASSETS]:
+        if one.baseline is None:
+            typer.echo(f"{one.asset_id}: {one.refusal}", err=True)
+            continue
+        report = one.baseline.acceptance
+        phases = ", ".join(f"{phase} {steps}" for phase, steps in report.phases.items())
+        typer.echo(
+            f"{one.asset_id}: baseline {one.version}, grade {report.grade}; {report.readings} readings, steps by phase: {phases};"
+            f" held-out false alarms {report.false_alarms:.2%}"
+            f" (95 %: {report.false_alarm_low:.2%} to {report.false_alarm_high:.2%})"
+        )
+        for remark in report.remarks:
+            typer.echo(f"  {remark}")
+    refused = sum(one.baseline is None for one in done)
+    if len(done) > _SHOWN_ASSETS:
+        typer.echo(
+            f"... and {len(done) - _SHOWN_ASSETS} more: {len(done) - refused} calibrated, {refused} refused in all"
+        )
+    if refused:
+        raise typer.Exit(1)
+
+
+@app.command()
+def score(
+    asset_type: AssetTypeName,
+    data: Annotated[Path, typer.Option(help="CSV or Parquet: timestamp, asset_id, signals")],
+    out: Annotated[Path, typer.Option(help="CSV to write: timestamp, asset_id, phase, score, flag, reason")],
+) -> None:
+    """Score a file of readings against the calibrated baselines: one row out for each row in."""
+    from smart_sentry.condition_files import score_file
+
+    kind, store, _ = _condition(asset_type)
+    table = score_file(kind, data, out, store)
+    typer.echo(f"{out}: {len(table)} rows, {int(table['flag'].sum())} flagged")
+
+
+@app.command()
+def simulate(
+    asset_id: Annotated[str, typer.Option(help="whose readings they are")] = "motor_01",
+    asset_type: AssetTypeName = "motor",
+    duration: Annotated[float, typer.Option(help="seconds that the readings span")] = 300.0,
+    interval: Annotated[float, typer.Option(help="seconds between two readings (0.01: 100 Hz)")] = 1.0,
+    faulty: Annotated[bool, typer.Option("--faulty/--healthy", help="whether the machine has a fault")] = False,
+    fault: Annotated[str | None, typer.Option(
+        help="SPIKE, DRIFT, JITTER, DEFAULT; of motor_bench: BEARING, WINDING, ROTOR_BAR, IMBALANCE"
+    )] = None,
+    severity: Annotated[str, typer.Option(help="MILD, MEDIUM or SEVERE")] = "MEDIUM",
+    intensity: Annotated[float, typer.Option(help="share of the fault's size: 0.5 is half")] = 1.0,
+    signal: Annotated[list[str] | None, typer.Option(help="the fault shows in this signal only (may be repeated)")] = None,
+    ramp: Annotated[float, typer.Option(help="seconds in which the fault grows; 0: it is there at once")] = 0.0,
+    load_changes: Annotated[bool, typer.Option(help="change the load of a healthy motor every minute")] = False,
+    sensor_fault: Annotated[str | None, typer.Option(help="STUCK, MISSING or SPIKING")] = None,
+    sensor: Annotated[str | None, typer.Option(help="signal whose sensor is at fault")] = None,
+    speed: Annotated[float | None, typer.Option(help="1: real time (default), 10: ten times, 0: at once (so --out)")] = None,
+    batch: Annotated[int, typer.Option(help="readings that are sent together")] = 1,
+    start: Annotated[str | None, typer.Option(help="time of the first reading, ISO 8601; else the last one is now")] = None,
+    seed: Annotated[int | None, typer.Option(help="the same seed gives the same readings; else they are new")] = None,
+    to: Annotated[str | None, typer.Option(help="address of a service, such as http://127.0.0.1:3000")] = None,
+    out: Annotated[Path | None, typer.Option(help="CSV or Parquet to write, with the truth of each row")] = None,
+    quiet: Annotated[bool, typer.Option(help="no line for each delivery")] = False,
+) -> None:  # fmt: skip
+    """Simulate a machine: its readings over HTTP, into a file, or (with neither) on the console."""
+    import secrets
+
+    from smart_sentry.assets import load_asset_type
+    from smart_sentry.config import load_settings
+    from smart_sentry.datasets.simulated_motors import Scenario
+    from smart_sentry.simulation.simulator import Run, Simulator, parse_start, sink_for
+
+    kind = load_asset_type(load_settings().configs_folder / "assets" / f"{asset_type}.yaml")
+    scenario = Scenario(
+        fault or ("DEFAULT" if faulty else None), severity, intensity, tuple(signal or ()), ramp, load_changes,
+        sensor_fault, sensor,
+    )  # fmt: skip
+    seed = secrets.randbits(32) if seed is None else seed
+    if out is not None:
+        batch, speed = max(batch, 1000), speed or 0.0
+    pace = 1.0 if speed is None else speed
+    run = Run(asset_id, duration, interval, scenario, pace, batch, seed, parse_start(start))
+    sink = sink_for(to, out, batch, typer.echo)
+    on_console = to is None and out is None
+    each = to is not None and not quiet
+    simulator = Simulator(kind, run, sink, lambda line: typer.echo(line, err=on_console), each=each)
+    if simulator.simulate().failed:
+        raise typer.Exit(1)
+
+
+_SHOWN_ASSETS = 20
+
+
+def _condition(asset_type: str) -> tuple[AssetType, BaselineStore, Settings]:
+    from smart_sentry.assets import load_asset_type
+    from smart_sentry.baseline_store import BaselineStore
+    from smart_sentry.config import load_settings
+
+    settings = load_settings()
+    kind = load_asset_type(settings.configs_folder / "assets" / f"{asset_type}.yaml")
+    return kind, BaselineStore(settings.models_folder / asset_type / "baselines"), settings
+
+
+def _now() -> str:
+    from datetime import UTC, datetime
+
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 @contextmanager

@@ -53,6 +53,13 @@ class Settings(BaseSettings):
     request_readings: int = Field(
         default=50_000, ge=1, description="most readings of one prediction request, all assets together"
     )
+    database: str | None = Field(
+        default=None,
+        description="where readings, assessments and alarms are kept (an SQL URL); default: SQLite under data/",
+    )
+    retention_days: float | None = Field(
+        default=None, gt=0, description="days for which readings and assessments are kept; default: for ever"
+    )
     mlflow_port: int = Field(default=5000, ge=1, le=65535, description="port of MLflow's web interface")
     prefect_port: int = Field(default=4200, ge=1, le=65535, description="port of Prefect's server and web interface")
 
@@ -67,6 +74,10 @@ class Settings(BaseSettings):
     @property
     def processed_folder(self) -> Path:
         return self.home / "data" / "processed"
+
+    @property
+    def database_url(self) -> str:
+        return self.database or f"sqlite:///{self.home / 'data' / 'smart_sentry.db'}"
 
     @property
     def reports_folder(self) -> Path:

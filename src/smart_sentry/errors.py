@@ -68,6 +68,27 @@ class InsufficientData(SmartSentryError):
         )
 
 
+class ContaminatedCalibration(SmartSentryError):
+    """Calibration data that do not look like one healthy machine."""
+
+    def __init__(self, asset_id: str, share: float, most: float, worst: Sequence[str]) -> None:
+        self.asset_id, self.share, self.most, self.worst = asset_id, share, most, tuple(worst)
+        super().__init__(
+            f"calibration of {asset_id} refused: {share:.1%} of the data stand outside 3 standard deviations, at most {most:.0%}"
+            f" may; worst: {', '.join(worst)}. Calibrate on a stretch of healthy operation."
+        )
+
+
+class ActionRefused(SmartSentryError):
+    """Something was asked for that the present state does not allow."""
+
+    def __init__(self, action: str, subject: str, state: str, allowed: Sequence[str], why: str = "") -> None:
+        self.action, self.subject, self.state, self.allowed, self.why = action, subject, state, tuple(allowed), why
+        super().__init__(
+            f"{action} refused: {subject} is {state}{f'; {why}' if why else ''}. Allowed now: {', '.join(allowed) or 'nothing'}."
+        )
+
+
 class InvalidPredictions(SmartSentryError):
     """Predictions that cannot be scored."""
 
@@ -155,6 +176,22 @@ class ExportDiffers(SmartSentryError):
             f"the exported model's {what} differs by {difference:.2e}, allowed are {tolerance:.0e}. Nothing was promoted: keep"
             " the earlier champion and report the candidate and its hyperparameters."
         )
+
+
+class StoreUnavailable(SmartSentryError):
+    """The database cannot be reached, or not be used as it is."""
+
+    def __init__(self, url: str, problem: str, remedy: str) -> None:
+        self.url, self.problem, self.remedy = url, problem, remedy
+        super().__init__(f"the store {url} cannot be used: {problem}. {remedy}")
+
+
+class NotStored(SmartSentryError):
+    """Something is referred to that the store does not have."""
+
+    def __init__(self, what: str, remedy: str) -> None:
+        self.what, self.remedy = what, remedy
+        super().__init__(f"the store has no {what}. {remedy}")
 
 
 class BentoNotBuilt(SmartSentryError):

@@ -68,7 +68,7 @@ def test_commands_are_those_that_the_documentation_names() -> None:
     names = {" ".join(parts) for parts in commands()}
     assert names == {
         "", "data", "data get", "data list", "data show", "stage", "train", "evaluate", "predict", "serve", "ui", "demo",
-        "phases", "phases study", "asset", "asset check",
+        "phases", "phases study", "asset", "asset check", "asset new", "calibrate", "score", "simulate",
     }  # fmt: skip
 
 
@@ -121,7 +121,7 @@ def test_help_imports_no_library_that_it_does_not_need() -> None:
         (("stage", "features", "--dataset", "FD001"), "FD001 is not available; tried {home}/data/interim/FD001"),
         (
             ("asset", "check", "{home}/configs/assets/lathe.yaml"),
-            "no such asset type (known here: motor_fleet, turbofan",
+            "no such asset type (known here: motor, motor_bench, motor_fast, motor_fleet, turbofan",
         ),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",

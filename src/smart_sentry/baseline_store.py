@@ -1,0 +1,92 @@
+"""Where baselines are kept: every version of every asset, and which one is active.
+
+models/<asset type>/baselines/<asset>/<version>/   baseline.npz, baseline.json
+models/<asset type>/baselines/<asset>/active.json  the active version and those that were active before it
+
+A new version is whole before it becomes active, in one rename; the earlier one stays active until then.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from urllib.parse import quote, unquote
+
+from smart_sentry.detection.baseline import Baseline
+from smart_sentry.errors import ModelUnavailable
+from smart_sentry.files import write_json
+
+ACTIVE = "active.json"
+
+
+class BaselineStore:
+    """The baselines of one asset type's assets.
+
+    Args:
+        folder: models/<asset type>/baselines.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def add(self, baseline: Baseline) -> str:
+        """Keeps a baseline, makes it the active one and returns its version."""
+        home = self._home(baseline.asset_id)
+        part = home / ".new"
+        shutil.rmtree(part, ignore_errors=True)
+        version = baseline.save(part)
+        whole = home / version
+        if whole.exists():
+            shutil.rmtree(part)
+        else:
+            part.rename(whole)
+        self._activate(baseline.asset_id, version)
+        return version
+
+    def active(self, asset_id: str) -> Baseline:
+        """The active baseline of an asset.
+
+        Raises:
+            ModelUnavailable: it has none. ChecksumMismatch: its arrays are not those that were accepted.
+        """
+        history = self.history(asset_id)
+        if not history:
+            raise ModelUnavailable(self._home(asset_id), f"Calibrate {asset_id} first.")
+        return Baseline.load(self._home(asset_id) / history[-1])
+
+    def history(self, asset_id: str) -> list[str]:
+        """Versions in the order in which they became active, the active one last."""
+        path = self._home(asset_id) / ACTIVE
+        return list(json.loads(path.read_text(encoding="utf-8"))["history"]) if path.is_file() else []
+
+    def roll_back(self, asset_id: str) -> str:
+        """Makes the baseline before the active one active again and returns its version.
+
+        Raises:
+            ModelUnavailable: there is none before it.
+        """
+        history = self.history(asset_id)
+        if len(history) < 2:
+            raise ModelUnavailable(self._home(asset_id), f"{asset_id} has no earlier baseline to roll back to.")
+        write_json(self._home(asset_id) / ACTIVE, {"history": history[:-1]})
+        return history[-2]
+
+    def assets(self) -> list[str]:
+        """Names of the assets that have an active baseline, sorted."""
+        if not self.folder.is_dir():
+            return []
+        return sorted(unquote(home.name) for home in self.folder.iterdir() if (home / ACTIVE).is_file())
+
+    def all_active(self) -> dict[str, Baseline]:
+        """Every asset's active baseline."""
+        return {asset: self.active(asset) for asset in self.assets()}
+
+    def _activate(self, asset_id: str, version: str) -> None:
+        history = [earlier for earlier in self.history(asset_id) if earlier != version]
+        write_json(self._home(asset_id) / ACTIVE, {"history": [*history, version]})
+
+    def _home(self, asset_id: str) -> Path:
+        """An asset's folder; any name is a safe file name after quoting."""
+        quoted = quote(asset_id, safe="")
+        return self.folder / (quoted if quoted.strip(".") else quoted.replace(".", "%2E"))

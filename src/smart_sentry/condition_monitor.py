@@ -1,0 +1,303 @@
+"""The condition of calibrated assets, live: readings in, assessments out, in one pass.
+
+`ConditionMonitor.assess` is pure (no clock, no network, no disk), takes readings of many assets of one type in arrival order, and
+remembers what it must; its state can be snapshotted and restored. A reading's assessment never depends on its neighbours in the
+batch.
+
+    reading -> quality masks -> phase -> step -> detectors -> vote -> degradation
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from smart_sentry.assets import AssetType
+from smart_sentry.detection.baseline import Baseline
+from smart_sentry.detection.calibration import GAP_FACTOR
+from smart_sentry.detection.stack import BaselineStack
+from smart_sentry.detection.statistics import Scored, StepState, score_steps
+from smart_sentry.features.steps import StepMaker, channel_names
+from smart_sentry.health.degradation import accumulate, severity
+from smart_sentry.phase_machine import UNKNOWN, PhaseMachine, PhaseNumbers
+from smart_sentry.quality import GOOD, QualityLane
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+BoolArray = NDArray[np.bool_]
+
+_GONE = "\0gone:"
+VOTE_FROM = 0.9
+"""Both forests together may flag a step that the covariance detector scores this close to its limit."""
+
+
+@dataclass(frozen=True)
+class Condition:
+    """Assessments of a batch, one element a reading, in the order of arrival.
+
+    A fast machine is judged by the second: its readings carry what the newest whole second said.
+
+    Attributes:
+        slot: (rows,) the asset's number in this monitor.
+        phase: (rows,) index into phases.PHASES.
+        score: (rows,) 1 is the limit of the false-alarm budget; NaN where nothing was calibrated for.
+        flag: (rows,) whether the machine is anomalous.
+        votes: (rows,) how many of the three detectors say so.
+        degradation: (rows,) 0..1.
+        flaws: (rows, signals) what is wrong with the sensors, indices into quality.FLAWS.
+        step: (rows,) the step that a reading's assessment is taken from, -1 where that was in an earlier batch or never.
+        scored: the steps, for explanations.
+        channels: (steps, channels) their channels.
+    """
+
+    slot: IntArray
+    phase: IntArray
+    score: FloatArray
+    flag: BoolArray
+    votes: IntArray
+    degradation: FloatArray
+    flaws: NDArray[np.int8]
+    step: IntArray
+    scored: Scored
+    channels: FloatArray
+
+
+class ConditionMonitor:
+    """Watches the assets of one type.
+
+    Args:
+        asset_type: their type.
+        baselines: asset id -> what is normal for it.
+    """
+
+    def __init__(self, asset_type: AssetType, baselines: Mapping[str, Baseline]) -> None:
+        self.asset_type = asset_type
+        self.baselines = dict(baselines)
+        self._names = list(self.baselines)
+        self._slot_of = {name: slot for slot, name in enumerate(self._names)}
+        names = asset_type.signal_names
+        rule = asset_type.phase
+        self._load, self._speed = (
+            (names.index(rule.load_signal), names.index(rule.speed_signal or rule.load_signal)) if rule else (0, 0)
+        )
+        self._quality = QualityLane(asset_type)
+        self._phases = None if rule is None else PhaseMachine(rule, asset_type.sampling_seconds)
+        self._steps = StepMaker(asset_type)
+        self._learnt = self._stacked()
+        channels = len(channel_names(asset_type))
+        self._state = StepState.empty(len(self._names), channels)
+        self._memory = _Memory.empty(len(self._names))
+        self._tell_phase_numbers()
+
+    def slots(self, asset_ids: Sequence[str]) -> IntArray:
+        """(rows,) numbers of assets; one that was never calibrated gets the next free number."""
+        slots = np.array([self._slot_of.setdefault(asset, len(self._slot_of)) for asset in asset_ids], dtype=np.int64)
+        while len(self._names) < len(self._slot_of):
+            self._names.append(list(self._slot_of)[len(self._names)])
+        return slots
+
+    def assess(self, slots: IntArray, seconds: FloatArray, values: FloatArray) -> Condition:
+        """Takes readings in arrival order.
+
+        Args:
+            slots: (rows,) from `slots`.
+            seconds: (rows,) time of each reading since any origin.
+            values: (rows, signals) in the asset type's order and units; NaN where there is no number.
+        """
+        self._reserve(int(slots.max(initial=-1)) + 1)
+        flaws = self._quality.update(values, slots, self._learnt.run_limits)
+        known = np.where(flaws == GOOD, values, np.nan)
+        if self._phases is None:
+            phase = np.full(len(slots), UNKNOWN, dtype=np.int64)
+        else:
+            phase = self._phases.update(known[:, self._load], known[:, self._speed], slots).astype(np.int64)
+        restarts = np.empty(len(slots), dtype=np.bool_)
+        longest = GAP_FACTOR * self.asset_type.sampling_seconds
+        _find_restarts(slots, seconds, phase, longest, self._memory.last_seconds, self._memory.last_phase, restarts)
+        steps = self._steps.update(known, slots, restarts)
+        gaps = np.zeros(len(steps.row), dtype=np.bool_)
+        _carry_restarts(slots, restarts, steps.row, self._memory.broken, gaps)
+        of_step = phase[steps.row]
+        deviations = self._learnt.deviations(steps, of_step)
+        scored = Scored.empty(*deviations.shape)
+        score_steps(
+            deviations, steps.slot, of_step, gaps, self._memory.step_phase, self._state, self._learnt.detectors, scored
+        )
+        votes, flag = self._vote(scored, deviations, steps.slot)
+        hours = np.full(len(steps.row), self.asset_type.sampling_seconds * self._steps.length / 3600.0)
+        rate = self.asset_type.health.damage_rate_per_hour
+        severities = np.where(flag, severity(scored.score), 0.0)
+        degradation = accumulate(self._memory.degradation, steps.slot, severities, hours, rate)
+        of_row = np.full(len(slots), -1, dtype=np.int64)
+        of_steps = np.column_stack([scored.score, flag, votes, degradation])
+        told = np.empty((len(slots), of_steps.shape[1]))
+        _hold(slots, restarts, steps.row, of_steps, self._memory.held, told, of_row)
+        return Condition(
+            slots, phase, told[:, 0], told[:, 1] > 0, told[:, 2].astype(np.int64), told[:, 3], flaws, of_row, scored,
+            steps.channels,
+        )  # fmt: skip
+
+    def name_of(self, slot: int) -> str:
+        """The asset's name."""
+        return self._names[slot]
+
+    def maintain(self, asset_id: str) -> None:
+        """Records a maintenance: the degradation index and all windows begin anew."""
+        slot = int(self.slots([asset_id])[0])
+        self._reserve(slot + 1)
+        self._memory.degradation[slot] = self._memory.held[slot, 3] = 0.0
+        self._memory.broken[slot] = True
+
+    def snapshot(self) -> dict[str, Any]:
+        """A copy of the whole state; `restore` puts it back into a monitor of the same asset type."""
+        parts: dict[str, Any] = {
+            "names": list(self._names),
+            "quality": self._quality.snapshot(),
+            "steps": self._steps.snapshot(),
+        }
+        parts["state"] = {name: array.copy() for name, array in self._state._asdict().items()}
+        parts["memory"] = {name: array.copy() for name, array in self._memory._asdict().items()}
+        parts["phases"] = None if self._phases is None else self._phases.snapshot()
+        return parts
+
+    def restore(self, snapshot: dict[str, Any]) -> None:
+        """Puts a snapshot back. This monitor's baselines stay: they may be newer than the snapshot."""
+        known = list(snapshot["names"])
+        self._names = known + [name for name in self.baselines if name not in set(known)]
+        self._slot_of = {name: slot for slot, name in enumerate(self._names)}
+        self._learnt = self._stacked()
+        self._quality.restore(snapshot["quality"])
+        self._steps.restore(snapshot["steps"])
+        self._state = StepState(**{name: array.copy() for name, array in snapshot["state"].items()})
+        self._memory = _Memory(**{name: array.copy() for name, array in snapshot["memory"].items()})
+        if self._phases is not None:
+            self._phases.restore(snapshot["phases"])
+            self._tell_phase_numbers()
+        self._reserve(len(self._names))
+
+    def with_baseline(self, asset_id: str, baseline: Baseline) -> ConditionMonitor:
+        """A monitor that goes on where this one stands, with another baseline for one asset, whose windows begin anew."""
+        monitor = ConditionMonitor(self.asset_type, self.baselines | {asset_id: baseline})
+        monitor.restore(self.snapshot())
+        monitor._memory.broken[monitor._slot_of[asset_id]] = True
+        return monitor
+
+    def without(self, asset_id: str | None) -> ConditionMonitor:
+        """A monitor that has forgotten one asset, or all of them (None); the others go on."""
+        if asset_id is None:
+            return ConditionMonitor(self.asset_type, {})
+        monitor = ConditionMonitor(
+            self.asset_type, {name: its for name, its in self.baselines.items() if name != asset_id}
+        )
+        state = self.snapshot()
+        if asset_id in self._slot_of:  # its place stays empty: no other asset may inherit what is remembered there
+            state["names"][self._slot_of[asset_id]] = f"{_GONE}{asset_id}"
+        monitor.restore(state)
+        return monitor
+
+    def _stacked(self) -> BaselineStack:
+        return BaselineStack.of(self.asset_type, [self.baselines.get(name) for name in self._names])
+
+    def _tell_phase_numbers(self) -> None:
+        for name, baseline in self.baselines.items():
+            if self._phases is not None and baseline.phase_rule is not None:
+                self._phases.set_numbers(self._slot_of[name], PhaseNumbers(**baseline.phase_rule))
+
+    def _vote(self, scored: Scored, deviations: FloatArray, slots: IntArray) -> tuple[IntArray, BoolArray]:
+        reading, window = self._learnt.forests
+        readings = reading.scores(np.nan_to_num(deviations), slots) > reading.limit[slots]
+        windows = window.scores(np.nan_to_num(scored.window), slots) > window.limit[slots]
+        windows &= np.isfinite(scored.window[:, -1])
+        leading = scored.score >= 1.0
+        flag = leading | (readings & windows & (scored.score >= VOTE_FROM))
+        return leading.astype(np.int64) + readings + windows, flag
+
+    def _reserve(self, slots: int) -> None:
+        have = len(self._memory.last_seconds)
+        more = have if slots <= have else max(slots, 2 * have)
+        if len(self._learnt.run_limits) < more:
+            self._learnt = self._learnt.grown(more)
+        if more == have:
+            return
+        self._memory = _Memory(*(_grown(old, new) for old, new in zip(self._memory, _Memory.empty(more), strict=True)))
+        empty = StepState.empty(more, self._state.seen.shape[1])
+        self._state = StepState(*(_grown(old, new) for old, new in zip(self._state, empty, strict=True)))
+
+
+def _grown(old: NDArray[Any], new: NDArray[Any]) -> NDArray[Any]:
+    new[: len(old)] = old
+    return new
+
+
+class _Memory(NamedTuple):
+    """What is remembered of each asset beside its windows; the first axis is the asset.
+
+    Attributes:
+        last_seconds, last_phase: of the newest reading; NaN and -1 before the first.
+        step_phase: phase of the newest step.
+        broken: whether a gap has come since the newest step.
+        degradation: the index.
+        held: score, flag, votes and degradation as the newest step left them.
+    """
+
+    last_seconds: FloatArray
+    last_phase: IntArray
+    step_phase: IntArray
+    broken: BoolArray
+    degradation: FloatArray
+    held: FloatArray
+
+    @classmethod
+    def empty(cls, assets: int) -> _Memory:
+        never = np.full(assets, -1, dtype=np.int64)
+        return cls(
+            np.full(assets, np.nan), never, never.copy(), np.zeros(assets, dtype=np.bool_), np.zeros(assets),
+            np.tile([np.nan, 0.0, 0.0, 0.0], (assets, 1)),
+        )  # fmt: skip
+
+
+@njit(cache=True, nogil=True)
+def _find_restarts(
+    slots: Any, seconds: Any, phase: Any, longest: float, last_seconds: Any, last_phase: Any, restarts: Any
+) -> None:
+    """A new stretch begins after a pause, and with a new phase. A reading from the past begins none."""
+    for row in range(slots.size):
+        slot = slots[row]
+        pause = seconds[row] - last_seconds[slot]
+        restarts[row] = pause > longest or (last_phase[slot] >= 0 and phase[row] != last_phase[slot])
+        last_phase[slot] = phase[row]
+        if np.isnan(last_seconds[slot]) or pause > 0.0:
+            last_seconds[slot] = seconds[row]
+
+
+@njit(cache=True, nogil=True)
+def _carry_restarts(slots: Any, restarts: Any, step_rows: Any, broken: Any, gaps: Any) -> None:
+    """Tells each step whether a stretch has begun since its asset's last one."""
+    step = 0
+    for row in range(slots.size):
+        slot = slots[row]
+        broken[slot] |= restarts[row]
+        if step < step_rows.size and step_rows[step] == row:
+            gaps[step] = broken[slot]
+            broken[slot] = False
+            step += 1
+
+
+@njit(cache=True, nogil=True)
+def _hold(slots: Any, restarts: Any, step_rows: Any, of_steps: Any, held: Any, told: Any, of_row: Any) -> None:
+    """Gives every reading what its asset's newest step said; a new stretch begins with no score and no flag."""
+    step = 0
+    for row in range(slots.size):
+        slot = slots[row]
+        if restarts[row]:
+            held[slot, 0], held[slot, 1], held[slot, 2] = np.nan, 0.0, 0.0
+        if step < step_rows.size and step_rows[step] == row:
+            held[slot] = of_steps[step]
+            of_row[row] = step
+            step += 1
+        told[row] = held[slot]

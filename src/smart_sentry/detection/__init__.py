@@ -1,0 +1,1 @@
+"""Anomaly detection against an asset's own healthy behaviour."""

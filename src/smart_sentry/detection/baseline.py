@@ -1,0 +1,233 @@
+"""What was learnt of one healthy asset: normal values, detectors and their limits, by phase; and how it is kept.
+
+A baseline is two files, without pickle: baseline.npz (arrays) and baseline.json (facts and the acceptance report). Its version is
+the checksum of the arrays.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from smart_sentry.detection.covariance import Detector, Normal
+from smart_sentry.detection.isolation import Forest
+from smart_sentry.errors import ChecksumMismatch, ModelUnavailable
+from smart_sentry.features.storage import write_arrays
+from smart_sentry.files import sha256_of, write_json
+
+FloatArray = NDArray[np.float64]
+
+ARRAYS, FACTS = "baseline.npz", "baseline.json"
+_AGAIN = "Calibrate the asset again, or roll back to an earlier baseline."
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a machine's settings enter its normal values: themselves and their squares, standardised; held to what was seen.
+
+    Attributes:
+        centre, scale, low, high: (settings,) moments and range in the calibration.
+    """
+
+    centre: FloatArray
+    scale: FloatArray
+    low: FloatArray
+    high: FloatArray
+
+    @classmethod
+    def of(cls, settings: FloatArray) -> Settings:
+        """Learns from (steps, settings)."""
+        if not settings.shape[1]:
+            nothing = np.empty(0)
+            return cls(nothing, nothing, nothing, nothing)
+        scale = np.nanstd(settings, axis=0)
+        scale[scale <= 1e-9 * np.maximum(np.abs(np.nanmean(settings, axis=0)), 1e-300)] = np.inf
+        return cls(np.nanmean(settings, axis=0), scale, np.nanmin(settings, axis=0), np.nanmax(settings, axis=0))
+
+    def terms(self, settings: FloatArray) -> FloatArray:
+        """(steps, 2 * settings) terms; a missing setting counts as its average."""
+        held = np.clip(np.where(np.isfinite(settings), settings, self.centre), self.low, self.high)
+        standard = (held - self.centre) / self.scale
+        return np.hstack([standard, standard**2])
+
+
+@dataclass(frozen=True)
+class FeatureStatistics:
+    """Mean, standard deviation, least and greatest value of each feature (features,) over the calibration, for people."""
+
+    names: tuple[str, ...]
+    mean: FloatArray
+    std: FloatArray
+    low: FloatArray
+    high: FloatArray
+
+    @classmethod
+    def of(cls, names: Sequence[str], values: FloatArray) -> FeatureStatistics:
+        """Learns from (steps, features)."""
+        return cls(
+            tuple(names), np.nanmean(values, axis=0), np.nanstd(values, axis=0), np.nanmin(values, axis=0),
+            np.nanmax(values, axis=0),
+        )  # fmt: skip
+
+    def as_dict(self) -> dict[str, dict[str, float]]:
+        """Feature name -> mean, std, min, max."""
+        columns = zip(self.names, self.mean, self.std, self.low, self.high, strict=True)
+        return {
+            name: {"mean": float(mean), "std": float(std), "min": float(low), "max": float(high)}
+            for name, mean, std, low, high in columns
+        }
+
+
+@dataclass(frozen=True)
+class PhaseBaseline:
+    """What is normal in one phase."""
+
+    normal: Normal
+    detector: Detector
+    statistics: FeatureStatistics
+    steps: int
+
+
+@dataclass(frozen=True)
+class Acceptance:
+    """Why a baseline was accepted, in figures.
+
+    Attributes:
+        readings, steps: how many the calibration had.
+        seconds: the time that they span.
+        phases: steps by phase.
+        starts: transitions into STARTUP that were seen.
+        outside_three_sigma: largest share of one channel's steps outside 3 standard deviations, 0..1.
+        false_alarms, false_alarm_low, false_alarm_high: share of held-out steps above the limit, with its 95 % interval.
+        missing: share of values that were missing or masked.
+        grade: A to F.
+        remarks: what kept it from a better grade.
+    """
+
+    readings: int
+    steps: int
+    seconds: float
+    phases: dict[str, int]
+    starts: int
+    outside_three_sigma: float
+    false_alarms: float
+    false_alarm_low: float
+    false_alarm_high: float
+    missing: float
+    grade: str
+    remarks: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """One asset's healthy behaviour.
+
+    Attributes:
+        asset_id, asset_type: whose.
+        sampling_seconds: time between readings that it was learnt at.
+        channels: names of a step's channels.
+        settings: how settings enter.
+        phases: phase name -> what is normal in it.
+        phase_rule: the learnt numbers of the phase rule, None without one.
+        reading_forest, window_forest: the two voters; None where there were too few steps.
+        longest_run: (signals,) longest run of equal values in the calibration; 0 for a signal that never moved.
+        acceptance: the report.
+        created: ISO 8601 time.
+    """
+
+    asset_id: str
+    asset_type: str
+    sampling_seconds: float
+    channels: tuple[str, ...]
+    settings: Settings
+    phases: dict[str, PhaseBaseline]
+    phase_rule: dict[str, float] | None
+    reading_forest: Forest | None
+    window_forest: Forest | None
+    longest_run: NDArray[np.int64]
+    acceptance: Acceptance
+    created: str
+    version: str = field(default="", compare=False)
+
+    def save(self, folder: Path) -> str:
+        """Writes both files, the facts last, and returns the version."""
+        write_arrays(folder / ARRAYS, self._arrays())
+        checksum = sha256_of(folder / ARRAYS)
+        facts = {
+            "asset_id": self.asset_id, "asset_type": self.asset_type, "sampling_seconds": self.sampling_seconds,
+            "channels": list(self.channels), "phase_rule": self.phase_rule, "created": self.created,
+            "phases": {
+                name: {"steps": part.steps, "features": list(part.statistics.names)} for name, part in self.phases.items()
+            },
+            "forest_limits": [None if part is None else part.limit for part in (self.reading_forest, self.window_forest)],
+            "acceptance": vars(self.acceptance) | {"remarks": list(self.acceptance.remarks)},
+            "sha256": checksum,
+        }  # fmt: skip
+        write_json(folder / FACTS, facts)
+        return checksum[:12]
+
+    @classmethod
+    def load(cls, folder: Path) -> Baseline:
+        """Reads what `save` wrote.
+
+        Raises:
+            ModelUnavailable: no baseline is there. ChecksumMismatch: its arrays are not those that were accepted.
+        """
+        if not (folder / FACTS).is_file() or not (folder / ARRAYS).is_file():
+            raise ModelUnavailable(folder, _AGAIN)
+        facts = json.loads((folder / FACTS).read_text(encoding="utf-8"))
+        if (found := sha256_of(folder / ARRAYS)) != facts["sha256"]:
+            raise ChecksumMismatch(folder / ARRAYS, facts["sha256"], found, _AGAIN)
+        with np.load(folder / ARRAYS, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+        phases = {
+            name: PhaseBaseline(
+                Normal(*_parts(arrays, f"{name}/normal", ("centre", "scale", "slope"))),
+                Detector(*_parts(arrays, f"{name}/detector", Detector._fields)),
+                FeatureStatistics(
+                    tuple(entry["features"]), *_parts(arrays, f"{name}/statistics", ("mean", "std", "low", "high"))
+                ),
+                entry["steps"],
+            )
+            for name, entry in facts["phases"].items()
+        }
+        acceptance = Acceptance(**facts["acceptance"] | {"remarks": tuple(facts["acceptance"]["remarks"])})
+        forests = [
+            None if limit is None else Forest(**{key: arrays[f"{name}/{key}"] for key in _FOREST}, limit=limit)
+            for name, limit in zip(("reading_forest", "window_forest"), facts["forest_limits"], strict=True)
+        ]
+        return cls(
+            facts["asset_id"], facts["asset_type"], facts["sampling_seconds"], tuple(facts["channels"]),
+            Settings(*_parts(arrays, "settings", _SETTINGS)), phases, facts["phase_rule"], forests[0], forests[1],
+            arrays["longest_run"], acceptance, facts["created"], facts["sha256"][:12],
+        )  # fmt: skip
+
+    def _arrays(self) -> dict[str, NDArray[Any]]:
+        arrays = {f"settings/{name}": getattr(self.settings, name) for name in _SETTINGS} | {
+            "longest_run": self.longest_run
+        }
+        for name, part in self.phases.items():
+            arrays |= {f"{name}/normal/{key}": getattr(part.normal, key) for key in ("centre", "scale", "slope")}
+            arrays |= {f"{name}/detector/{key}": value for key, value in part.detector._asdict().items()}
+            arrays |= {
+                f"{name}/statistics/{key}": getattr(part.statistics, key) for key in ("mean", "std", "low", "high")
+            }
+        for name in ("reading_forest", "window_forest"):
+            forest = getattr(self, name)
+            if forest is not None:
+                arrays |= {f"{name}/{key}": getattr(forest, key) for key in _FOREST}
+        return arrays
+
+
+_SETTINGS = ("centre", "scale", "low", "high")
+_FOREST = ("root", "feature", "threshold", "left", "right", "path")
+
+
+def _parts(arrays: dict[str, NDArray[Any]], prefix: str, names: Sequence[str]) -> list[NDArray[Any]]:
+    return [arrays[f"{prefix}/{name}"] for name in names]

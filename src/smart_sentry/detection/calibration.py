@@ -1,0 +1,228 @@
+"""Calibration: from readings of a healthy asset to a baseline, with a report on whether it may be believed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from smart_sentry.assets import AssetType
+from smart_sentry.detection.baseline import Acceptance, Baseline, FeatureStatistics, PhaseBaseline, Settings
+from smart_sentry.detection.covariance import fit_detector
+from smart_sentry.detection.isolation import Forest, fit_forest
+from smart_sentry.detection.statistics import smooth
+from smart_sentry.errors import ContaminatedCalibration, InsufficientData
+from smart_sentry.features.steps import StepMaker, Steps, channel_names, window_feature_names, window_length
+from smart_sentry.phase_machine import UNKNOWN, PhaseMachine, PhaseNumbers, learn_phase_numbers
+from smart_sentry.phases import PHASES, Phase
+from smart_sentry.quality import GOOD, QualityLane, longest_runs
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+BoolArray = NDArray[np.bool_]
+
+LEAST_READINGS = 100
+MOST_OUTSIDE = 0.05
+"""Share of the calibration outside 3 standard deviations above which it is refused: it holds readings of a faulty machine."""
+GAP_FACTOR = 5.0
+"""A pause of more than this many sampling intervals begins a new stretch."""
+_LEAST_STEPS = 8
+_STEPS_OF_A_FOREST = 30
+_GRADES = ((0.9, "A"), (0.75, "B"), (0.6, "C"), (0.4, "D"))
+
+
+@dataclass(frozen=True)
+class Readings:
+    """Readings of one asset in the order of time.
+
+    Attributes:
+        seconds: (rows,) time since any origin.
+        values: (rows, signals) in the asset type's order and units; NaN where there is no number.
+    """
+
+    seconds: FloatArray
+    values: FloatArray
+
+
+@dataclass(frozen=True)
+class HealthySteps:
+    """What a calibration is made of: steps with their phase.
+
+    Attributes:
+        steps: as features.steps makes them.
+        phase: (steps,) indices into PHASES.
+        restarts: (steps,) True where a stretch of one phase begins.
+        starts: transitions into STARTUP.
+        numbers: what the phase rule learnt, None without one.
+        missing: share of values that were missing or masked.
+    """
+
+    steps: Steps
+    phase: IntArray
+    restarts: BoolArray
+    starts: int
+    numbers: PhaseNumbers | None
+    missing: float
+
+
+def calibrate(asset_id: str, asset_type: AssetType, readings: Readings, *, created: str, seed: int) -> Baseline:
+    """Learns what is normal for one asset.
+
+    Args:
+        asset_id: whose readings they are.
+        asset_type: its signals, phase rule and false-alarm budget.
+        readings: of a healthy machine; at least 100.
+        created: ISO 8601 time to write into the baseline.
+        seed: of the forests.
+
+    Raises:
+        InsufficientData: too few readings, or no phase with enough of them.
+        ContaminatedCalibration: more than 5 % of a channel's steps stand outside 3 standard deviations.
+    """
+    rows = len(readings.seconds)
+    if rows < LEAST_READINGS:
+        raise InsufficientData(f"readings to calibrate {asset_id}", rows, LEAST_READINGS)
+    healthy = healthy_steps(asset_type, readings)
+    steps, channels = healthy.steps, channel_names(asset_type)
+    settings = Settings.of(steps.settings)
+    terms = settings.terms(steps.settings)
+    names = window_feature_names(asset_type) if steps.window.shape[1] else channels
+    shown = steps.window if steps.window.shape[1] else steps.channels
+    phases: dict[str, PhaseBaseline] = {}
+    held_out: list[FloatArray] = []
+    deviations = np.full(steps.channels.shape, np.nan)
+    for name, of_phase in _phases(healthy.phase):
+        values = steps.channels[of_phase]
+        restarts = healthy.restarts[of_phase]
+        normal, detector, held = fit_detector(
+            values, terms[of_phase], restarts, asset_type.detection.false_alarm_budget, window_length(asset_type)
+        )
+        deviations[of_phase] = normal.deviations(values, terms[of_phase])
+        phases[name] = PhaseBaseline(
+            normal, detector, FeatureStatistics.of(names, shown[of_phase]), int(of_phase.sum())
+        )
+        held_out.append(held.score)
+    if not phases:
+        raise InsufficientData(f"steps of one phase to calibrate {asset_id}", len(steps.row), _LEAST_STEPS)
+    worst = _outside(channels, deviations)
+    if worst[0][1] > MOST_OUTSIDE:
+        raise ContaminatedCalibration(asset_id, worst[0][1], MOST_OUTSIDE, [name for name, _ in worst])
+    covered = np.isfinite(deviations).any(axis=1)
+    forests = _forests(deviations[covered], healthy.restarts[covered], asset_type.detection.contamination, seed)
+    span = float(readings.seconds[-1] - readings.seconds[0])
+    acceptance = _acceptance(rows, span, healthy, np.concatenate(held_out), worst[0][1], asset_type)
+    return Baseline(
+        asset_id=asset_id, asset_type=asset_type.name, sampling_seconds=asset_type.sampling_seconds, channels=channels,
+        settings=settings, phases=phases, phase_rule=None if healthy.numbers is None else healthy.numbers._asdict(),
+        reading_forest=forests[0], window_forest=forests[1], longest_run=longest_runs(readings.values),
+        acceptance=acceptance, created=created,
+    )  # fmt: skip
+
+
+def healthy_steps(asset_type: AssetType, readings: Readings) -> HealthySteps:
+    """Masks, phases and steps of a calibration, by the code that later scores live readings."""
+    rows = len(readings.seconds)
+    slots = np.zeros(rows, dtype=np.int64)
+    never_stuck = np.full((1, readings.values.shape[1]), np.iinfo(np.int64).max)
+    flaws = QualityLane(asset_type).update(readings.values, slots, never_stuck)
+    values = np.where(flaws == GOOD, readings.values, np.nan)
+    phase, numbers = _phase_of(asset_type, values)
+    gap = np.diff(readings.seconds, prepend=readings.seconds[0]) > GAP_FACTOR * asset_type.sampling_seconds
+    changed = np.diff(phase, prepend=phase[0]) != 0
+    steps = StepMaker(asset_type).update(values, slots, gap | changed)
+    broken = np.cumsum(gap | changed)[steps.row]
+    restarts = np.diff(broken, prepend=-1) != 0
+    starts = int(np.sum((np.diff(phase) != 0) & (phase[1:] == PHASES.index(Phase.STARTUP))))
+    return HealthySteps(steps, phase[steps.row], restarts, starts, numbers, float(np.mean(flaws != GOOD)))
+
+
+def _phase_of(asset_type: AssetType, values: FloatArray) -> tuple[IntArray, PhaseNumbers | None]:
+    if asset_type.phase is None:
+        return np.full(len(values), UNKNOWN, dtype=np.int64), None
+    rule, names = asset_type.phase, asset_type.signal_names
+    load = values[:, names.index(rule.load_signal)]
+    speed = values[:, names.index(rule.speed_signal or rule.load_signal)]
+    numbers = learn_phase_numbers(rule, load, speed, asset_type.sampling_seconds)
+    machine = PhaseMachine(rule, asset_type.sampling_seconds)
+    machine.set_numbers(0, numbers)
+    return machine.update(load, speed, np.zeros(len(values), dtype=np.int64)).astype(np.int64), numbers
+
+
+def _phases(phase: IntArray) -> Iterator[tuple[str, BoolArray]]:
+    for code in np.unique(phase):
+        of_phase = phase == code
+        if of_phase.sum() >= _LEAST_STEPS:
+            yield PHASES[code].value, of_phase
+
+
+def _outside(channels: tuple[str, ...], deviations: FloatArray) -> list[tuple[str, float]]:
+    """The three channels of which the largest shares of all steps stand outside 3 standard deviations, with their shares."""
+    known = np.isfinite(deviations)
+    share = np.sum(known & (np.abs(np.where(known, deviations, 0.0)) > 3.0), axis=0) / np.maximum(known.sum(axis=0), 1)
+    return [(channels[place], float(share[place])) for place in np.argsort(-share, kind="stable")[:3]]
+
+
+def _forests(
+    deviations: FloatArray, restarts: BoolArray, contamination: float, seed: int
+) -> tuple[Forest | None, Forest | None]:
+    """The forest of single steps and the forest of the last ten, on standardised deviations."""
+    if len(deviations) < _STEPS_OF_A_FOREST:
+        return None, None
+    windows = window_features(deviations, restarts)
+    known = np.isfinite(windows).all(axis=1)
+    reading = fit_forest(np.nan_to_num(deviations), contamination, seed)
+    if known.sum() < _STEPS_OF_A_FOREST:
+        return reading, None
+    return reading, fit_forest(windows[known], contamination, seed)
+
+
+def window_features(deviations: FloatArray, restarts: BoolArray) -> FloatArray:
+    """(steps, 2 * channels) means and log spreads over ten steps; NaN before the fifth."""
+    smoothed = smooth(deviations, restarts)
+    return np.hstack([smoothed.level[:, 2], smoothed.spread[:, 0]])
+
+
+def _acceptance(
+    rows: int, span: float, healthy: HealthySteps, scores: FloatArray, outside: float, asset_type: AssetType
+) -> Acceptance:
+    from scipy import stats
+
+    alarms, steps = int(np.sum(scores >= 1.0)), len(scores)
+    low = float(stats.beta.ppf(0.025, alarms, steps - alarms + 1)) if alarms else 0.0
+    high = float(stats.beta.ppf(0.975, alarms + 1, steps - alarms)) if alarms < steps else 1.0
+    codes, counts = np.unique(healthy.phase, return_counts=True)
+    by_phase = {PHASES[code].value: int(count) for code, count in zip(codes, counts, strict=True)}
+    marks, remarks, flagged = 1.0, [], alarms / steps
+    for missing, worth, remark in (
+        (steps < 100, 0.15, f"{steps} steps: 100 or more give surer limits"),
+        (steps < 30, 0.15, f"only {steps} steps: spreads and forests are not judged"),
+        (outside > 0.02, 0.15, f"{outside:.1%} of a channel outside 3 standard deviations"),
+        (flagged > 5 * asset_type.detection.false_alarm_budget, 0.3, f"{flagged:.1%} of held-out steps above the limit"),
+        (healthy.missing > 0.05, 0.2, f"{healthy.missing:.1%} of the values missing or impossible"),
+        (healthy.numbers is not None and not healthy.starts, 0.1, "no start-up was seen: start-ups will not be judged"),
+    ):  # fmt: skip
+        if missing:
+            marks -= worth
+            remarks.append(remark)
+    grade = next((letter for least, letter in _GRADES if marks >= least - 1e-9), "F")
+    return Acceptance(
+        rows,
+        steps,
+        span,
+        by_phase,
+        healthy.starts,
+        outside,
+        alarms / steps,
+        low,
+        high,
+        healthy.missing,
+        grade,
+        tuple(remarks),
+    )
+
+
+def with_version(baseline: Baseline, version: str) -> Baseline:
+    """The baseline as its store knows it."""
+    return replace(baseline, version=version)

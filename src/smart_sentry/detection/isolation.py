@@ -1,0 +1,157 @@
+"""The voting detectors: isolation forests (Liu, Ting and Zhou, 2008) of many assets, walked by one compiled kernel.
+
+scikit-learn fits them; its own scoring costs about 20 ms a call, which many assets with a forest each cannot afford. The kernel's
+scores equal scikit-learn's `-score_samples` (tests/unit/detection/test_isolation.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+
+TREES, ROWS_OF_A_TREE = 64, 128
+_EULER = 0.5772156649015329
+
+
+@dataclass(frozen=True)
+class Forest:
+    """One isolation forest as plain arrays; it runs no code when loaded.
+
+    Attributes:
+        root: (trees,) each tree's first node.
+        feature: (nodes,) -1 at a leaf. threshold: a row goes left where the feature, as float32, is at most this.
+        left, right: (nodes,) a node's children, as positions in these arrays.
+        path: (nodes,) path length that a leaf stands for, divided by that of the average row: what one tree adds.
+        limit: score of the healthy steps above which the forest votes for an anomaly.
+    """
+
+    root: NDArray[np.int32]
+    feature: NDArray[np.int16]
+    threshold: FloatArray
+    left: NDArray[np.int32]
+    right: NDArray[np.int32]
+    path: FloatArray
+    limit: float
+
+    def scores(self, features: FloatArray) -> FloatArray:
+        """(rows,) anomaly scores in 0..1, from (rows, features)."""
+        return ForestStack.of([self]).scores(features, np.zeros(len(features), dtype=np.int64))
+
+
+def fit_forest(features: FloatArray, contamination: float, seed: int) -> Forest:
+    """Fits a forest to healthy steps (rows, features); its limit leaves `contamination` of them above."""
+    from sklearn.ensemble import IsolationForest
+
+    rows = min(ROWS_OF_A_TREE, len(features))
+    model = IsolationForest(
+        n_estimators=TREES, max_samples=rows, contamination=contamination, random_state=seed, n_jobs=1
+    ).fit(features)
+    parts = [
+        _tree(estimator.tree_, used)
+        for estimator, used in zip(model.estimators_, model.estimators_features_, strict=True)
+    ]
+    sizes = np.array([len(part[0]) for part in parts])
+    root = np.cumsum(sizes) - sizes
+    average = _average_path(np.array([rows]))[0]
+    feature, threshold, left, right, path = (np.concatenate(column) for column in zip(*parts, strict=True))
+    shift = np.repeat(root, sizes)
+    return Forest(
+        root.astype(np.int32), feature.astype(np.int16), threshold, (left + shift).astype(np.int32),
+        (right + shift).astype(np.int32), path / average, float(-model.offset_),
+    )  # fmt: skip
+
+
+def _tree(tree: Any, used: IntArray) -> tuple[NDArray[Any], ...]:
+    leaf = tree.children_left < 0
+    depth = np.zeros(tree.node_count)
+    for node in range(tree.node_count):
+        if not leaf[node]:
+            depth[tree.children_left[node]] = depth[tree.children_right[node]] = depth[node] + 1
+    feature = np.where(leaf, -1, used[np.maximum(tree.feature, 0)])
+    path = np.where(leaf, depth + _average_path(tree.n_node_samples), 0.0)
+    return feature, tree.threshold, np.maximum(tree.children_left, 0), np.maximum(tree.children_right, 0), path
+
+
+def _average_path(rows: NDArray[Any]) -> FloatArray:
+    """Average path length of an unsuccessful search in a binary tree of that many rows (Liu et al., 2008, equation 1)."""
+    many = np.maximum(rows.astype(np.float64), 3.0)
+    length = 2.0 * (np.log(many - 1.0) + _EULER) - 2.0 * (many - 1.0) / many
+    return np.where(rows <= 1, 0.0, np.where(rows == 2, 1.0, length))
+
+
+@dataclass(frozen=True)
+class ForestStack:
+    """The forests of many assets, one behind the other.
+
+    Attributes:
+        root: (assets, trees) first nodes; -1 where an asset has no forest.
+        limit: (assets,)
+    """
+
+    root: IntArray
+    feature: NDArray[np.int16]
+    threshold: FloatArray
+    left: NDArray[np.int32]
+    right: NDArray[np.int32]
+    path: FloatArray
+    limit: FloatArray
+
+    @classmethod
+    def of(cls, forests: Sequence[Forest | None]) -> ForestStack:
+        """Stacks the forests of assets 0, 1, ..."""
+        present = [forest for forest in forests if forest is not None]
+        root = np.full((len(forests), TREES), -1, dtype=np.int64)
+        shift, shifts = 0, []
+        for number, forest in enumerate(forests):
+            if forest is not None:
+                root[number, : len(forest.root)] = forest.root + shift
+                shifts.append(shift)
+                shift += len(forest.feature)
+        limit = np.array([np.inf if forest is None else forest.limit for forest in forests])
+        if not present:
+            nothing = np.empty(0, np.int32)
+            return cls(root, np.empty(0, np.int16), np.empty(0), nothing, nothing, np.empty(0), limit)
+        return cls(
+            root,
+            np.concatenate([forest.feature for forest in present]),
+            np.concatenate([forest.threshold for forest in present]),
+            np.concatenate([forest.left + by for forest, by in zip(present, shifts, strict=True)]).astype(np.int32),
+            np.concatenate([forest.right + by for forest, by in zip(present, shifts, strict=True)]).astype(np.int32),
+            np.concatenate([forest.path for forest in present]),
+            limit,
+        )
+
+    def scores(self, features: FloatArray, slots: IntArray) -> FloatArray:
+        """(rows,) scores of each row by its own asset's forest; NaN where it has none."""
+        out = np.empty(len(features))
+        _scores(
+            np.ascontiguousarray(features, dtype=np.float32), slots, self.root, self.feature, self.threshold, self.left,
+            self.right, self.path, out,
+        )  # fmt: skip
+        return out
+
+
+@njit(cache=True, nogil=True)
+def _scores(
+    features: Any, slots: Any, root: Any, feature: Any, threshold: Any, left: Any, right: Any, path: Any, out: Any
+) -> None:
+    trees = root.shape[1]
+    for row in range(slots.size):
+        slot, total = slots[row], 0.0
+        if root[slot, 0] < 0:
+            out[row] = np.nan
+            continue
+        for tree in range(trees):
+            node = root[slot, tree]
+            while feature[node] >= 0:
+                node = left[node] if features[row, feature[node]] <= threshold[node] else right[node]
+            total += path[node]
+        out[row] = 2.0 ** (-total / trees)

@@ -1,0 +1,125 @@
+"""The baselines of many assets as arrays, so that one compiled pass can score all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from smart_sentry.assets import AssetType
+from smart_sentry.detection.baseline import Baseline
+from smart_sentry.detection.isolation import ForestStack
+from smart_sentry.detection.statistics import DetectorArrays
+from smart_sentry.features.steps import Steps, channel_names
+from smart_sentry.phases import PHASES, Phase
+from smart_sentry.quality import run_limits
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class BaselineStack:
+    """What was learnt of assets 0, 1, ...; an asset without a baseline has no detector and no forest.
+
+    Attributes:
+        run_limits: (assets, signals) from quality.run_limits.
+        settings: (assets, 4, settings) centre, scale, low and high of each setting.
+        centre, scale: (assets, phases, channels). slope: (assets, phases, channels, terms).
+        detectors: of all assets and phases.
+        forests: of single steps, and of the last ten.
+    """
+
+    run_limits: IntArray
+    settings: FloatArray
+    centre: FloatArray
+    scale: FloatArray
+    slope: FloatArray
+    detectors: DetectorArrays
+    forests: tuple[ForestStack, ForestStack]
+
+    @classmethod
+    def of(cls, asset_type: AssetType, baselines: Sequence[Baseline | None]) -> BaselineStack:
+        """Stacks baselines in the order given; None for an asset without one."""
+        assets, phases, channels = len(baselines), len(PHASES), len(channel_names(asset_type))
+        settings = len(asset_type.setting_names)
+        stack = cls(
+            np.full((assets, len(asset_type.signals)), np.iinfo(np.int64).max),
+            np.ones((assets, 4, settings)),
+            np.zeros((assets, phases, channels)),
+            np.ones((assets, phases, channels)),
+            np.zeros((assets, phases, channels, 2 * settings)),
+            DetectorArrays.empty(assets, phases, channels),
+            (
+                ForestStack.of([None if baseline is None else baseline.reading_forest for baseline in baselines]),
+                ForestStack.of([None if baseline is None else baseline.window_forest for baseline in baselines]),
+            ),
+        )
+        for slot, baseline in enumerate(baselines):
+            if baseline is not None:
+                stack._put(slot, baseline)
+        return stack
+
+    def _put(self, slot: int, baseline: Baseline) -> None:
+        self.run_limits[slot] = run_limits(baseline.longest_run)
+        its = baseline.settings
+        self.settings[slot] = np.stack([its.centre, its.scale, its.low, its.high])
+        for name, part in baseline.phases.items():
+            at = slot, PHASES.index(Phase(name))
+            self.centre[at], self.scale[at], self.slope[at] = part.normal.centre, part.normal.scale, part.normal.slope
+            self.detectors.covered[at] = True
+            for field, value in part.detector._asdict().items():
+                getattr(self.detectors, field)[at] = value
+
+    def grown(self, assets: int) -> BaselineStack:
+        """The same with room for further assets, of which nothing is known."""
+
+        def more(array: NDArray[Any], fill: Any) -> NDArray[Any]:
+            return np.concatenate([array, np.full((assets - len(array), *array.shape[1:]), fill, dtype=array.dtype)])
+
+        return replace(
+            self,
+            run_limits=more(self.run_limits, np.iinfo(np.int64).max),
+            settings=more(self.settings, 1.0),
+            centre=more(self.centre, 0.0),
+            scale=more(self.scale, 1.0),
+            slope=more(self.slope, 0.0),
+            detectors=DetectorArrays(*(more(array, False) for array in self.detectors)),
+            forests=tuple(  # type: ignore[arg-type]
+                replace(forest, root=more(forest.root, -1), limit=more(forest.limit, np.inf)) for forest in self.forests
+            ),
+        )
+
+    def deviations(self, steps: Steps, phase: IntArray) -> FloatArray:
+        """(steps, channels) deviations from each asset's own normal in its phase, in standard deviations."""
+        out = np.empty_like(steps.channels)
+        _deviations(
+            steps.channels, steps.settings, steps.slot, phase, self.settings, self.centre, self.scale, self.slope, out
+        )
+        return out
+
+
+@njit(cache=True, nogil=True)
+def _deviations(
+    channels: Any, settings: Any, slots: Any, phase: Any, moments: Any, centre: Any, scale: Any, slope: Any, out: Any
+) -> None:
+    width = settings.shape[1]
+    terms = np.empty(2 * width)
+    for row in range(slots.size):
+        slot, its = slots[row], phase[row]
+        for j in range(width):
+            value = settings[row, j]
+            if np.isnan(value):
+                value = moments[slot, 0, j]
+            held = min(max(value, moments[slot, 2, j]), moments[slot, 3, j])
+            terms[j] = (held - moments[slot, 0, j]) / moments[slot, 1, j]
+            terms[width + j] = terms[j] * terms[j]
+        for i in range(channels.shape[1]):
+            expected = centre[slot, its, i]
+            for j in range(2 * width):
+                expected += slope[slot, its, i, j] * terms[j]
+            out[row, i] = (channels[row, i] - expected) / scale[slot, its, i]

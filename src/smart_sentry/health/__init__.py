@@ -1,0 +1,1 @@
+"""From scores to what people act on: degradation, risk, reasons."""

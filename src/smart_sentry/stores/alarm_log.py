@@ -1,0 +1,109 @@
+"""Alarms: where each stands, and every transition that led there. Transitions are only ever added."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection, Row, select
+
+from smart_sentry.stores.bulk import put
+from smart_sentry.stores.span import EVERYTHING, Span
+from smart_sentry.stores.tables import alarm_transitions, alarms
+
+
+@dataclass(frozen=True)
+class AlarmState:
+    """Where an alarm stands.
+
+    Attributes:
+        alarm_id: unique in the store.
+        asset_id: whose.
+        kind: what it is about.
+        priority: as the alarm policy names it.
+        state: as ISA-18.2 names it.
+        since: when it came into this state, seconds since 1970 UTC.
+        message: for people.
+        details: whatever else its life cycle must remember, e.g. when a shelving ends; JSON.
+    """
+
+    alarm_id: str
+    asset_id: str
+    kind: str
+    priority: str
+    state: str
+    since: float
+    message: str
+    details: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class AlarmTransition:
+    """A step of an alarm's life, with who made it when (seconds since 1970 UTC) and why."""
+
+    alarm_id: str
+    asset_id: str
+    from_state: str
+    to_state: str
+    time: float
+    author: str
+    reason: str
+
+
+class AlarmLog:
+    """The alarms, within a transaction."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def record(self, states: Sequence[AlarmState], transitions: Sequence[AlarmTransition]) -> None:
+        """Writes where alarms stand now and how they came there.
+
+        Args:
+            states: each replaces what was known of its alarm; of several for one alarm the last counts.
+            transitions: in the order in which they happened, of alarms that are known or among `states`.
+        """
+        newest = {state.alarm_id: state for state in states}
+        put(self._connection, alarms, [vars(s) | {"details": _as_json(s.details)} for s in newest.values()], "alarm_id")
+        if transitions:
+            self._connection.execute(alarm_transitions.insert(), [vars(transition) for transition in transitions])
+
+    def current(self, asset_id: str | None = None, states: Collection[str] | None = None) -> list[AlarmState]:
+        """Alarms as they stand, the longest-standing first.
+
+        Args:
+            asset_id: None: of every asset.
+            states: None: in any state.
+        """
+        query = select(alarms).order_by(alarms.c.since, alarms.c.alarm_id)
+        if asset_id is not None:
+            query = query.where(alarms.c.asset_id == asset_id)
+        if states is not None:
+            query = query.where(alarms.c.state.in_(states))
+        return [_alarm(row) for row in self._connection.execute(query)]
+
+    def find(self, alarm_id: str) -> AlarmState | None:
+        """One alarm; None where there is no such alarm."""
+        row = self._connection.execute(select(alarms).where(alarms.c.alarm_id == alarm_id)).one_or_none()
+        return None if row is None else _alarm(row)
+
+    def transitions(
+        self, span: Span = EVERYTHING, *, asset_id: str | None = None, alarm_id: str | None = None
+    ) -> list[AlarmTransition]:
+        """What happened in a stretch of time, to every alarm, those of an asset, or one."""
+        query = select(*(alarm_transitions.c[name] for name in AlarmTransition.__dataclass_fields__))
+        if asset_id is not None:
+            query = query.where(alarm_transitions.c.asset_id == asset_id)
+        if alarm_id is not None:
+            query = query.where(alarm_transitions.c.alarm_id == alarm_id)
+        return [AlarmTransition(*row) for row in self._connection.execute(span.of(query, alarm_transitions))]
+
+
+def _as_json(details: dict[str, Any]) -> str:
+    return json.dumps(details, sort_keys=True, allow_nan=False)
+
+
+def _alarm(row: Row[Any]) -> AlarmState:
+    return AlarmState(**dict(row._mapping) | {"details": json.loads(row.details)})

@@ -1,0 +1,107 @@
+"""Connections to the database: SQLite or PostgreSQL by URL, with what each needs to be safe and fast."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError
+
+from smart_sentry.errors import ConfigurationError
+
+_REMEDY = "Set SMART_SENTRY_DATABASE to sqlite:///FILE or postgresql://USER:PASSWORD@HOST:PORT/DATABASE."
+_DRIVERS = {
+    "sqlite": "sqlite",
+    "postgres": "postgresql+psycopg",
+    "postgresql": "postgresql+psycopg",
+    "postgresql+psycopg": "postgresql+psycopg",
+}
+_SECRETS = ("password", "sslpassword")
+_CACHE_KIB = 65_536
+"""Pages that SQLite keeps in memory; with its default of 2 MB it spends its time on reading index pages again."""
+_PAGE_BYTES = 8192
+"""Fewer pages change in a batch than with 4096: a sixth less time."""
+_CHECKPOINT_PAGES = 4000
+"""The write-ahead log is folded into the file after this many pages: 32 MB."""
+
+
+def parse_url(url: str) -> URL:
+    """Reads a database URL.
+
+    Raises:
+        ConfigurationError: it is none, or of a database that is not supported.
+    """
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):
+        raise ConfigurationError("database", "not a database URL", _REMEDY) from None  # the cause shows the password
+    driver = _DRIVERS.get(parsed.drivername)
+    if driver is None:
+        raise ConfigurationError("database", f"{parsed.drivername} is not supported", _REMEDY)
+    if driver == "sqlite" and parsed.database in (None, "", ":memory:"):
+        raise ConfigurationError("database", "SQLite needs a file: several threads share it", _REMEDY)
+    return parsed.set(drivername=driver)
+
+
+def without_secrets(url: URL) -> str:
+    """The URL as it may be shown."""
+    return url.difference_update_query(_SECRETS).render_as_string(hide_password=True)
+
+
+def make_engine(url: URL, busy_seconds: float) -> Engine:
+    """An engine whose connections begin as their execution option `writes` says.
+
+    Args:
+        url: from `parse_url`.
+        busy_seconds: patience with others that write.
+    """
+    if url.drivername == "sqlite":
+        return _sqlite(url, busy_seconds)
+    engine = create_engine(url, pool_pre_ping=True, max_overflow=20, connect_args={"connect_timeout": 10})
+    event.listen(engine, "begin", _begin_postgresql)
+    return engine
+
+
+def _sqlite(url: URL, busy_seconds: float) -> Engine:
+    Path(str(url.database)).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(url, max_overflow=20, connect_args={"timeout": busy_seconds})
+
+    def prepare(connection: sqlite3.Connection, _record: Any) -> None:
+        connection.isolation_level = None  # transactions are begun by `_begin_sqlite`, not by the driver's guess
+        connection.execute(f"PRAGMA page_size = {_PAGE_BYTES}")  # of a new file
+        _use_write_ahead_log(connection, busy_seconds)
+        connection.execute("PRAGMA synchronous = NORMAL")
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+        connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
+
+    event.listen(engine, "connect", prepare)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _use_write_ahead_log(connection: sqlite3.Connection, busy_seconds: float) -> None:
+    """SQLite does not wait by itself when two processes open a new file at once."""
+    give_up = time.monotonic() + busy_seconds
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > give_up:
+                raise
+            time.sleep(0.02)
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    writes = bool(connection.get_execution_options().get("writes"))
+    connection.exec_driver_sql(f"PRAGMA query_only = {int(not writes)}")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _begin_postgresql(connection: Connection) -> None:
+    if not connection.get_execution_options().get("writes"):
+        connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")

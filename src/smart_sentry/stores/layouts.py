@@ -1,0 +1,35 @@
+"""Which signals the columns of stored values are: written once for each list of signals, not with each reading."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+
+from sqlalchemy import Connection, select
+
+from smart_sentry.stores.bulk import insert_of
+from smart_sentry.stores.tables import signal_layouts
+
+Layouts = dict[int, tuple[str, ...]]
+
+
+def layout_of(connection: Connection, signals: Sequence[str]) -> int:
+    """The number of a list of signals, which is made where it is new."""
+    names = json.dumps(list(signals))
+    query = select(signal_layouts.c.id).where(signal_layouts.c.names == names)
+    number = connection.execute(query).scalar()
+    if number is None:
+        connection.execute(insert_of(connection)(signal_layouts).values(names=names).on_conflict_do_nothing())
+        number = connection.execute(query).scalar_one()
+    return int(number)
+
+
+def read_layouts(connection: Connection, numbers: Iterable[int]) -> Layouts:
+    """Number -> names of the signals."""
+    query = select(signal_layouts).where(signal_layouts.c.id.in_(set(numbers)))
+    return {row.id: tuple(json.loads(row.names)) for row in connection.execute(query)}
+
+
+def union(layouts: Layouts) -> tuple[str, ...]:
+    """Every signal of some layouts, in the order of the newest layout, then of the earlier ones."""
+    return tuple(dict.fromkeys(name for number in sorted(layouts, reverse=True) for name in layouts[number]))

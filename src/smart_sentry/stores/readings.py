@@ -1,0 +1,151 @@
+"""Readings as they came: each asset's reading id is stored once, whoever sends it how often."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Connection, func, select, text
+
+from smart_sentry.stores.bulk import hold_assets, insert_new
+from smart_sentry.stores.layouts import layout_of, read_layouts, union
+from smart_sentry.stores.span import EVERYTHING, Span
+from smart_sentry.stores.tables import readings
+
+FloatArray = NDArray[np.float64]
+BoolArray = NDArray[np.bool_]
+
+VALUES = np.dtype("<f8")
+
+# An index is skipped through from name to name: a DISTINCT would read every reading.
+_ASSETS = text(
+    "WITH RECURSIVE found(asset_id) AS (SELECT min(asset_id) FROM readings UNION ALL"
+    " SELECT (SELECT min(asset_id) FROM readings WHERE readings.asset_id > found.asset_id) FROM found"
+    " WHERE found.asset_id IS NOT NULL) SELECT asset_id FROM found WHERE asset_id IS NOT NULL"
+)
+
+
+@dataclass(frozen=True)
+class ReadingRows:
+    """Readings of one list of signals, in the order in which they came.
+
+    Attributes:
+        asset_ids: (rows,)
+        reading_ids: (rows,) unique within an asset: what makes a repeated reading harmless.
+        seconds: (rows,) time of each reading, since 1970 UTC.
+        values: (rows, signals) NaN where there is no number.
+        signals: names of the columns of values.
+        source: where they came from, e.g. "http".
+        received: when they came, seconds since 1970 UTC.
+    """
+
+    asset_ids: Sequence[str]
+    reading_ids: Sequence[str]
+    seconds: FloatArray
+    values: FloatArray
+    signals: tuple[str, ...]
+    source: str
+    received: float
+
+
+@dataclass(frozen=True)
+class ReadingHistory:
+    """One asset's readings.
+
+    Attributes:
+        reading_ids, sources: (rows,)
+        seconds, received: (rows,) since 1970 UTC.
+        values: (rows, signals) NaN where there is no number.
+        signals: names of the columns of values: all that any of the readings had.
+    """
+
+    reading_ids: tuple[str, ...]
+    sources: tuple[str, ...]
+    seconds: FloatArray
+    received: FloatArray
+    values: FloatArray
+    signals: tuple[str, ...]
+
+
+class ReadingTable:
+    """The readings, within a transaction."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def add(self, rows: ReadingRows) -> BoolArray:
+        """Stores readings and tells which are new: (rows,), false for one that is stored already or stands earlier in `rows`.
+
+        On PostgreSQL the assets are held until the transaction ends, so that one asset's readings are scored one after another.
+
+        Raises:
+            ValueError: the columns do not have the same number of rows, or values not a column for each signal.
+        """
+        count = len(rows.seconds)
+        values = np.ascontiguousarray(rows.values, dtype=VALUES)
+        if values.shape != (count, len(rows.signals)):
+            raise ValueError(f"values must be ({count}, {len(rows.signals)}), not {values.shape}")
+        first: dict[tuple[str, str], int] = {}
+        for row, key in enumerate(zip(rows.asset_ids, rows.reading_ids, strict=True)):
+            first.setdefault(key, row)
+        new = np.zeros(count, dtype=np.bool_)
+        if not count:
+            return new
+        hold_assets(self._connection, rows.asset_ids)
+        chosen = list(first.values())
+        seconds = np.asarray(rows.seconds, dtype=np.float64)[chosen].tolist()
+        width, packed = values.itemsize * values.shape[1], values.tobytes()
+        layout = layout_of(self._connection, rows.signals)
+        columns = {
+            "asset_id": [asset for asset, _ in first],
+            "reading_id": [reading for _, reading in first],
+            "time": seconds,
+            "received": [rows.received] * len(chosen),
+            "layout": [layout] * len(chosen),
+            "values": [packed[row * width : (row + 1) * width] for row in chosen],
+            "source": [rows.source] * len(chosen),
+        }
+        for key in insert_new(self._connection, readings, columns, ("asset_id", "reading_id")):
+            new[first[(key[0], key[1])]] = True
+        return new
+
+    def history(self, asset_id: str, span: Span = EVERYTHING) -> ReadingHistory:
+        """An asset's readings of a stretch of time."""
+        rows = self._connection.execute(
+            span.of(select(readings).where(readings.c.asset_id == asset_id), readings)
+        ).all()
+        numbers = np.array([row.layout for row in rows], dtype=np.int64)
+        layouts = read_layouts(self._connection, numbers.tolist())
+        signals = union(layouts)
+        values = np.full((len(rows), len(signals)), np.nan)
+        for number, names in layouts.items():
+            of_layout = np.flatnonzero(numbers == number).tolist()
+            blob = b"".join(rows[row].values for row in of_layout)
+            columns = [signals.index(name) for name in names]
+            found = np.frombuffer(blob, VALUES).reshape(len(of_layout), len(names))
+            values[np.array(of_layout)[:, None], columns] = found
+        return ReadingHistory(
+            tuple(row.reading_id for row in rows),
+            tuple(row.source for row in rows),
+            np.array([row.time for row in rows], dtype=np.float64),
+            np.array([row.received for row in rows], dtype=np.float64),
+            values,
+            signals,
+        )
+
+    def count(self, asset_id: str) -> int:
+        """How many readings an asset has."""
+        query = select(func.count()).select_from(readings).where(readings.c.asset_id == asset_id)
+        return self._connection.execute(query).scalar_one()
+
+    def newest(self, asset_id: str) -> float | None:
+        """Time of an asset's newest reading, seconds since 1970 UTC; None without one."""
+        query = select(func.max(readings.c.time)).where(readings.c.asset_id == asset_id)
+        newest: float | None = self._connection.execute(query).scalar_one()
+        return newest
+
+    def assets(self) -> list[str]:
+        """Every asset that has readings, sorted by the bytes of its name."""
+        return [str(row.asset_id) for row in self._connection.execute(_ASSETS)]

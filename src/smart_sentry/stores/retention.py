@@ -1,0 +1,96 @@
+"""What leaves the store: an asset or everything by purge, old measurements by age."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import Connection, delete, select
+
+from smart_sentry.stores.archive import new_folder, write_table
+from smart_sentry.stores.audit import AuditEntry, AuditLog
+from smart_sentry.stores.bulk import hold_assets
+from smart_sentry.stores.tables import (
+    alarm_transitions,
+    alarms,
+    assessments,
+    asset_states,
+    baselines,
+    operator_notes,
+    readings,
+    snapshots,
+    windows,
+)
+
+PURGED = (readings, windows, assessments, alarm_transitions, alarms, operator_notes, baselines, asset_states)
+"""Tables that a purge empties, those that refer to others before them. The audit log stays."""
+AGEING = (readings, windows, assessments)
+"""Tables that retention thins out. What people and alarms did is kept until a purge."""
+
+
+@dataclass(frozen=True)
+class Purge:
+    """What a purge is asked to do.
+
+    Attributes:
+        asset_id: whose data; None: everybody's, and the snapshots.
+        archive: folder that gets a folder with a Parquet file for each table first; None: nothing is archived.
+        actor: who asks.
+        time: when, seconds since 1970 UTC.
+    """
+
+    asset_id: str | None
+    archive: Path | None
+    actor: str
+    time: float
+
+
+@dataclass(frozen=True)
+class Purged:
+    """What a purge did: deleted rows by table, and where they are archived."""
+
+    rows: dict[str, int]
+    archive: Path | None
+
+
+def purge(connection: Connection, asked: Purge) -> Purged:
+    """Archives, deletes and notes it in the audit log, within the connection's transaction.
+
+    Should the transaction fail later, the archive stays and the database is as it was. A snapshot that holds an asset among
+    others is the caller's to renew, in the same transaction.
+    """
+    hold_assets(connection, None if asked.asset_id is None else [asked.asset_id])
+    folder = None if asked.archive is None else new_folder(asked.archive, asked.asset_id, asked.time)
+    rows: dict[str, int] = {}
+    for table in PURGED:
+        mine = [] if asked.asset_id is None else [table.c.asset_id == asked.asset_id]
+        if folder is not None:
+            order = table.primary_key.columns
+            write_table(
+                connection, select(table).where(*mine).order_by(*order), table, folder / f"{table.name}.parquet"
+            )
+        rows[table.name] = connection.execute(delete(table).where(*mine)).rowcount
+    if asked.asset_id is None:
+        rows[snapshots.name] = connection.execute(delete(snapshots)).rowcount
+    details = {"rows": rows, "archive": None if folder is None else str(folder)}
+    AuditLog(connection).add(AuditEntry(asked.time, asked.actor, "purge", asked.asset_id, details))
+    return Purged(rows, folder)
+
+
+def assets_of(connection: Connection, table_name: str) -> list[str]:
+    """Every asset that has rows in a table of `AGEING`."""
+    table = next(table for table in AGEING if table.name == table_name)
+    found: list[str] = []
+    query = select(table.c.asset_id).order_by(table.c.asset_id).limit(1)
+    while (
+        asset := connection.execute(query if not found else query.where(table.c.asset_id > found[-1])).scalar()
+    ) is not None:
+        found.append(asset)
+    return found
+
+
+def delete_older(connection: Connection, table_name: str, asset_id: str, before: float, most: int) -> int:
+    """Deletes at most so many rows of an asset that are older than a time (seconds since 1970 UTC) and returns how many."""
+    table = next(table for table in AGEING if table.name == table_name)
+    old = select(table.c.id).where(table.c.asset_id == asset_id, table.c.time < before).limit(most)
+    return connection.execute(delete(table).where(table.c.id.in_(old))).rowcount

@@ -1,0 +1,207 @@
+"""The store: one database, reached through transactions.
+
+    with store.transaction() as batch:
+        new = batch.readings.add(rows)
+        ...                                  # score the new ones, and only these
+        batch.assessments.add(assessed)
+        batch.alarms.record(states, transitions)
+        batch.snapshots.save("motor", monitor.snapshot(), now)
+
+Either all of it is in the database afterwards or nothing is.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Any, Self
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from smart_sentry.errors import StoreUnavailable
+from smart_sentry.stores.alarm_log import AlarmLog
+from smart_sentry.stores.assessments import AssessmentTable
+from smart_sentry.stores.asset_states import AssetStateTable
+from smart_sentry.stores.audit import AuditLog
+from smart_sentry.stores.baseline_index import BaselineIndex
+from smart_sentry.stores.bulk import hold_assets
+from smart_sentry.stores.engine import make_engine, parse_url, without_secrets
+from smart_sentry.stores.migrations import upgrade
+from smart_sentry.stores.notes import NoteTable
+from smart_sentry.stores.readings import ReadingTable
+from smart_sentry.stores.retention import AGEING, Purge, Purged, assets_of, delete_older, purge
+from smart_sentry.stores.snapshots import SnapshotTable
+from smart_sentry.stores.windows import WindowTable
+
+_REMEDY = {
+    "sqlite": "See that the folder can be written, that the disk is not full and that no other program holds the file.",
+    "postgresql": "See that the server runs and that SMART_SENTRY_DATABASE names its address, database and user rightly.",
+}
+_NEWER = "This database was made by a newer version of Smart Sentry: use that version, or another database."
+_MIGRATION_LOCK = 3_141_593
+
+
+class Batch:
+    """Everything that can be read and written within one transaction, by what it is about."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self.readings = ReadingTable(connection)
+        self.windows = WindowTable(connection)
+        self.assessments = AssessmentTable(connection)
+        self.alarms = AlarmLog(connection)
+        self.notes = NoteTable(connection)
+        self.baselines = BaselineIndex(connection)
+        self.states = AssetStateTable(connection)
+        self.audit = AuditLog(connection)
+        self.snapshots = SnapshotTable(connection)
+
+    def purge(self, asked: Purge) -> Purged:
+        """Archives and deletes an asset's data, or everybody's."""
+        return purge(self._connection, asked)
+
+
+class Store:
+    """One database. It may be used by any number of threads at once; each has its own transactions.
+
+    Args:
+        url: sqlite:///FILE or postgresql://USER:PASSWORD@HOST:PORT/DATABASE. The tables are made or brought up to date.
+        busy_seconds: patience with others that write, on SQLite.
+
+    Raises:
+        ConfigurationError: the URL is none, or of a database that is not supported.
+        StoreUnavailable: the database cannot be reached or was made by a newer version; so may every transaction.
+    """
+
+    def __init__(self, url: str, *, busy_seconds: float = 30.0) -> None:
+        parsed = parse_url(url)
+        self.shown_url = without_secrets(parsed)
+        self._busy_seconds = busy_seconds
+        self._sqlite = parsed.drivername == "sqlite"
+        self._writing = threading.Lock()
+        self._mine = threading.local()
+        try:
+            self._engine = make_engine(parsed, busy_seconds)
+        except OSError as error:
+            raise self._unavailable(error) from error
+        try:
+            self._bring_up_to_date()
+        except BaseException:
+            self.close()
+            raise
+
+    @contextmanager
+    def transaction(self, *, assets: Iterable[str] = ()) -> Iterator[Batch]:
+        """A transaction that writes: whole when the block ends, nothing when it raises.
+
+        On SQLite one transaction writes at a time, and others wait for their turn. On PostgreSQL only those wait that write
+        the same assets.
+
+        Args:
+            assets: those that will be written, where more than one call adds readings or windows. Two transactions that come to
+                the same assets in different order would wait for each other, until PostgreSQL ends one of them.
+
+        Raises:
+            RuntimeError: this thread is within a transaction already, and would wait for itself.
+        """
+        if getattr(self._mine, "open", False):
+            raise RuntimeError("a transaction is open in this thread: use its batch")
+        self._mine.open = True
+        try:
+            with self._turn(), self._connection(writes=True) as connection:
+                if named := list(assets):
+                    hold_assets(connection, named)
+                yield Batch(connection)
+        finally:
+            self._mine.open = False
+
+    @contextmanager
+    def view(self) -> Iterator[Batch]:
+        """A transaction that only reads: everything as it stood at one moment, without waiting for those who write."""
+        with self._connection(writes=False) as connection:
+            yield Batch(connection)
+
+    def retire(self, before: float, *, most_at_once: int = 5000) -> dict[str, int]:
+        """Deletes readings, windows and assessments that are older than a time, a little in each transaction.
+
+        Args:
+            before: seconds since 1970 UTC.
+            most_at_once: rows of one transaction; others write in between.
+
+        Returns:
+            Deleted rows by table.
+        """
+        deleted = {table.name: 0 for table in AGEING}
+        for name in deleted:
+            with self._connection(writes=False) as connection:
+                assets = assets_of(connection, name)
+            for asset in assets:
+                while True:
+                    with self._turn(), self._connection(writes=True) as connection:
+                        gone = delete_older(connection, name, asset, before, most_at_once)
+                    deleted[name] += gone
+                    if gone < most_at_once:
+                        break
+        return deleted
+
+    def close(self) -> None:
+        """Closes every connection that is not in use."""
+        self._engine.dispose()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """SQLite's writers of this process take turns: the database's own waiting is by polling, and unfair."""
+        if not self._sqlite:
+            yield
+            return
+        if not self._writing.acquire(timeout=self._busy_seconds):
+            raise StoreUnavailable(
+                self.shown_url, f"another transaction has been writing for {self._busy_seconds:g} s", "Try again."
+            )
+        try:
+            yield
+        finally:
+            self._writing.release()
+
+    @contextmanager
+    def _connection(self, *, writes: bool) -> Iterator[Connection]:
+        driver: Any = self._engine.dialect.loaded_dbapi
+        unusable = (driver.OperationalError, driver.InterfaceError)
+        try:
+            with self._engine.connect().execution_options(writes=writes) as connection, connection.begin():
+                yield connection
+        except unusable as error:
+            raise self._unavailable(error) from error
+        except DBAPIError as error:
+            # A file that is no database, or is damaged, is a plain DatabaseError in SQLite; what a caller does wrong never is.
+            if isinstance(error.orig, unusable) or type(error.orig) is driver.DatabaseError:
+                raise self._unavailable(error.orig or error) from error
+            raise
+        except PoolTimeout as error:
+            raise self._unavailable(error) from error
+
+    def _bring_up_to_date(self) -> None:
+        from alembic.util import CommandError
+
+        try:
+            with self._connection(writes=True) as connection:
+                if not self._sqlite:
+                    connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})")
+                upgrade(connection)
+        except CommandError as error:
+            raise StoreUnavailable(self.shown_url, str(error), _NEWER) from error
+
+    def _unavailable(self, error: BaseException) -> StoreUnavailable:
+        return StoreUnavailable(self.shown_url, str(error).strip(), _REMEDY["sqlite" if self._sqlite else "postgresql"])

@@ -1,0 +1,179 @@
+"""The tables. docs/store.md tells what each is for; migrations/versions/ makes them, and a test proves that both agree.
+
+Times are seconds since 1970-01-01 UTC. Text is ordered by its bytes in both databases.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+NUMBER = BigInteger().with_variant(Integer, "sqlite")
+"""A row's number, counted by the database. SQLite counts only what is called INTEGER."""
+NAME = Text().with_variant(Text(collation="C"), "postgresql")
+"""Identifiers: compared byte by byte, as SQLite does, which is also PostgreSQL's fastest order."""
+
+STATES = ("IDLE", "CALIBRATING", "CALIBRATED", "MONITORING")
+"""What an asset can be in."""
+
+signal_layouts = Table(
+    "signal_layouts",
+    metadata,
+    Column("id", NUMBER, primary_key=True),
+    Column("names", Text, nullable=False, unique=True),  # a JSON list: the columns of the values that refer to it
+)
+
+readings = Table(
+    "readings",
+    metadata,
+    Column("id", NUMBER, primary_key=True),
+    Column("asset_id", NAME, nullable=False),
+    Column("reading_id", NAME, nullable=False),
+    Column("time", Double, nullable=False),
+    Column("received", Double, nullable=False),
+    # No foreign key: layouts are never deleted, and PostgreSQL would look each one up, a tenth of the cost of a reading.
+    Column("layout", NUMBER, nullable=False),
+    Column("values", LargeBinary, nullable=False),  # little-endian float64, one a signal; NaN where there is no number
+    Column("source", Text, nullable=False),
+    UniqueConstraint("asset_id", "reading_id"),
+    Index(None, "asset_id", "time"),
+)
+
+windows = Table(
+    "windows",
+    metadata,
+    Column("id", NUMBER, primary_key=True),
+    Column("asset_id", NAME, nullable=False),
+    Column("time", Double, nullable=False),  # of the first point
+    Column("received", Double, nullable=False),
+    Column("interval_seconds", Double, nullable=False),
+    Column("layout", NUMBER, nullable=False),
+    Column("values", LargeBinary, nullable=False),  # little-endian float32 (points, signals), point by point
+    Column("source", Text, nullable=False),
+    UniqueConstraint("asset_id", "time"),
+)
+
+assessments = Table(
+    "assessments",
+    metadata,
+    Column("id", NUMBER, primary_key=True),
+    Column("asset_id", NAME, nullable=False),
+    Column("time", Double, nullable=False),
+    Column("reading_id", NAME),  # None: of a step of a window
+    Column("phase", Text, nullable=False),
+    Column("score", Double),  # None: not judged
+    Column("flag", Boolean, nullable=False),
+    Column("votes", Integer, nullable=False),
+    Column("health", Double, nullable=False),
+    Column("risk", Text, nullable=False),
+    Column("degradation", Double, nullable=False),
+    Column("reason", Text, nullable=False),
+    Index(None, "asset_id", "time"),
+)
+
+alarms = Table(
+    "alarms",
+    metadata,
+    Column("alarm_id", NAME, primary_key=True),
+    Column("asset_id", NAME, nullable=False, index=True),
+    Column("kind", Text, nullable=False),
+    Column("priority", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("since", Double, nullable=False),  # when it came into this state
+    Column("message", Text, nullable=False),
+    Column("details", Text, nullable=False),  # a JSON object
+)
+
+alarm_transitions = Table(
+    "alarm_transitions",
+    metadata,
+    Column("id", NUMBER, primary_key=True),
+    Column("alarm_id", NAME, ForeignKey("alarms.alarm_id"), nullable=False),
+    Column("asset_id", NAME, nullable=False),
+    Column("from_state", Text, nullable=False),
+    Column("to_state", Text, nullable=False),
+    Column("time", Double, nullable=False, index=True),
+    Column("author", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Index(None, "alarm_id", "time"),
+    Index(None, "asset_id", "time"),
+)
+
+operator_notes = Table(
+    "operator_notes",
+    metadata,
+    Column("id", NUMBER, primary_key=True),
+    Column("asset_id", NAME, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("author", Text, nullable=False),
+    Column("time", Double, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("corrects", NUMBER, ForeignKey("operator_notes.id"), index=True),
+    Index(None, "asset_id", "time"),
+)
+
+baselines = Table(
+    "baselines",
+    metadata,
+    Column("id", NUMBER, primary_key=True),
+    Column("asset_id", NAME, nullable=False, index=True),
+    Column("version", Text, nullable=False),
+    Column("time", Double, nullable=False),  # active from
+    Column("author", Text, nullable=False),
+)
+
+audit_log = Table(
+    "audit_log",
+    metadata,
+    Column("id", NUMBER, primary_key=True),
+    Column("time", Double, nullable=False, index=True),
+    Column("actor", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("asset_id", NAME, index=True),  # None: about no single asset
+    Column("details", Text, nullable=False),  # a JSON object
+)
+
+asset_states = Table(
+    "asset_states",
+    metadata,
+    Column("asset_id", NAME, primary_key=True),
+    Column("state", Text, nullable=False),
+    Column("asset_type", Text, nullable=False),
+    Column("time", Double, nullable=False),  # of the change
+    CheckConstraint("state IN ('IDLE', 'CALIBRATING', 'CALIBRATED', 'MONITORING')", name="state"),
+)
+
+snapshots = Table(
+    "snapshots",
+    metadata,
+    Column("name", NAME, primary_key=True),
+    Column("bytes", LargeBinary, nullable=False),
+    Column("checksum", Text, nullable=False),
+    Column("time", Double, nullable=False),
+)
+
+APPEND_ONLY = (alarm_transitions, operator_notes, audit_log, baselines)
+"""Tables whose rows a trigger keeps from being changed."""

@@ -1,0 +1,30 @@
+"""Rows for the tests of the store."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from smart_sentry.stores.assessments import AssessmentRows
+from smart_sentry.stores.readings import ReadingRows
+
+
+def some_readings(
+    asset_id: str, numbers: Sequence[int], *, start: float = 1000.0, signals: tuple[str, ...] = ("current", "speed")
+) -> ReadingRows:
+    """A reading a second, named by its number: the time is start + number, each signal 10 * number + its place."""
+    at = np.array(numbers, dtype=np.float64)
+    values = 10.0 * at[:, None] + np.arange(len(signals))
+    return ReadingRows([asset_id] * len(at), [f"r{n}" for n in numbers], start + at, values, signals, "http", 5000.0)
+
+
+def some_assessments(asset_id: str, numbers: Sequence[int], *, start: float = 1000.0) -> AssessmentRows:
+    """Of `some_readings`: the score is the number, those of 2 and more are flagged; 0 was not judged."""
+    at = np.array(numbers, dtype=np.float64)
+    count = len(at)
+    return AssessmentRows(
+        [asset_id] * count, [f"r{n}" for n in numbers], start + at, ["STEADY"] * count, np.where(at == 0, np.nan, at),
+        at >= 2, (at >= 2).astype(np.int64), np.full(count, 90.0), ["LOW"] * count, np.full(count, 0.1),
+        ["too hot" if n >= 2 else "" for n in numbers],
+    )  # fmt: skip

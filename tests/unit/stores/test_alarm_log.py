@@ -1,0 +1,72 @@
+"""Alarms and their transitions."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError, IntegrityError
+
+from smart_sentry.stores.alarm_log import AlarmState, AlarmTransition
+from smart_sentry.stores.audit import AuditEntry
+from smart_sentry.stores.baseline_index import ActiveBaseline
+from smart_sentry.stores.notes import Note
+from smart_sentry.stores.span import Span
+from smart_sentry.stores.store import Store
+
+RAISED = AlarmState("pump/anomaly", "pump", "anomaly", "HIGH", "UNACKNOWLEDGED", 10.0, "too hot", {"count": 1})
+RAISING = AlarmTransition("pump/anomaly", "pump", "NORMAL", "UNACKNOWLEDGED", 10.0, "monitor", "score above 1")
+SHELVING = AlarmTransition("pump/anomaly", "pump", "UNACKNOWLEDGED", "SHELVED", 20.0, "ann", "sensor is being changed")
+
+
+def test_alarm_stands_where_the_last_record_put_it_and_its_transitions_are_all_kept(store: Store) -> None:
+    with store.transaction() as batch:
+        batch.alarms.record([RAISED], [RAISING])
+    shelved = replace(RAISED, state="SHELVED", since=20.0, details={"until": 99.5})
+    with store.transaction() as batch:
+        batch.alarms.record([shelved], [SHELVING])
+    with store.view() as view:
+        assert view.alarms.find("pump/anomaly") == shelved
+        assert view.alarms.transitions() == [RAISING, SHELVING]
+        assert view.alarms.transitions(Span(newest_first=True, limit=1)) == [SHELVING]
+
+
+def test_alarms_are_found_by_asset_and_state(store: Store) -> None:
+    other = replace(RAISED, alarm_id="fan/anomaly", asset_id="fan", state="ACKNOWLEDGED", since=5.0)
+    moved = replace(RAISING, alarm_id="fan/anomaly", asset_id="fan", time=5.0)
+    with store.transaction() as batch:
+        batch.alarms.record([RAISED, other], [RAISING, moved])
+    with store.view() as view:
+        assert view.alarms.current() == [other, RAISED]
+        assert view.alarms.current("pump") == [RAISED]
+        assert view.alarms.current(states=["ACKNOWLEDGED"]) == [other]
+        assert view.alarms.transitions(asset_id="fan") == [moved]
+        assert view.alarms.transitions(alarm_id="pump/anomaly") == [RAISING]
+        assert view.alarms.find("nothing") is None
+
+
+def test_several_states_of_one_alarm_in_a_record_leave_the_last(store: Store) -> None:
+    with store.transaction() as batch:
+        batch.alarms.record([RAISED, replace(RAISED, state="NORMAL")], [])
+    with store.view() as view:
+        assert [alarm.state for alarm in view.alarms.current()] == ["NORMAL"]
+
+
+def test_transition_of_an_alarm_that_nobody_knows_is_refused(store: Store) -> None:
+    with pytest.raises(IntegrityError, match=r"(?i)foreign key"), store.transaction() as batch:
+        batch.alarms.record([], [RAISING])
+    with store.view() as view:
+        assert view.alarms.transitions() == []
+
+
+@pytest.mark.parametrize("table", ["alarm_transitions", "audit_log", "baselines", "operator_notes"])
+def test_log_cannot_be_rewritten_even_by_sql(store: Store, table: str) -> None:
+    with store.transaction() as batch:
+        batch.alarms.record([RAISED], [RAISING])
+        batch.audit.add(AuditEntry(1.0, "ann", "purge", None, {}))
+        batch.notes.add(Note("pump", "observation", "ann", 1.0, "hums"))
+        batch.baselines.activate(ActiveBaseline("pump", "v1", 1.0, "ann"))
+    with store._engine.connect().execution_options(writes=True) as connection:  # noqa: SIM117
+        with pytest.raises(DBAPIError, match=f"{table} is append-only"):
+            connection.execute(text(f"UPDATE {table} SET time = 0"))

@@ -1,0 +1,62 @@
+"""Assessments: found by time, and the newest of each asset."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from stored_rows import some_assessments
+
+from smart_sentry.stores.assessments import StoredAssessment
+from smart_sentry.stores.span import Span
+from smart_sentry.stores.store import Store
+
+
+@pytest.fixture
+def filled(store: Store) -> Store:
+    with store.transaction() as batch:
+        batch.assessments.add(some_assessments("pump", [3, 0, 2, 1]))
+        batch.assessments.add(some_assessments("fan", [1]))
+    return store
+
+
+def test_assessment_comes_back_as_it_was_stored(filled: Store) -> None:
+    with filled.view() as view:
+        found = view.assessments.history("pump", Span(start=1002.0, limit=1))
+    assert found == [
+        StoredAssessment("pump", "r2", 1002.0, "STEADY", 2.0, True, 1, 90.0, "LOW", 0.1, "too hot"),
+    ]
+
+
+def test_assessment_that_was_not_judged_has_no_score(filled: Store) -> None:
+    with filled.view() as view:
+        assert [found.score for found in view.assessments.history("pump")] == [None, 1.0, 2.0, 3.0]
+
+
+def test_flagged_assessments_can_be_asked_for_alone(filled: Store) -> None:
+    with filled.view() as view:
+        found = view.assessments.history("pump", Span(newest_first=True), flagged_only=True)
+    assert [assessment.reading_id for assessment in found] == ["r3", "r2"]
+
+
+def test_latest_gives_the_newest_of_each_asset(filled: Store) -> None:
+    with filled.view() as view:
+        latest = view.assessments.latest()
+    assert {asset: found.time for asset, found in latest.items()} == {"fan": 1001.0, "pump": 1003.0}
+
+
+def test_latest_of_an_empty_store_is_empty(store: Store) -> None:
+    with store.view() as view:
+        assert view.assessments.latest() == {}
+
+
+def test_assessment_of_a_step_needs_no_reading(store: Store) -> None:
+    with store.transaction() as batch:
+        batch.assessments.add(replace(some_assessments("pump", [1]), reading_ids=[None]))
+    with store.view() as view:
+        assert view.assessments.history("pump")[0].reading_id is None
+
+
+def test_assessments_of_unequal_columns_are_refused(store: Store) -> None:
+    with store.transaction() as batch, pytest.raises(ValueError, match="shorter"):
+        batch.assessments.add(replace(some_assessments("pump", [1, 2]), risks=["LOW"]))

@@ -1,0 +1,175 @@
+"""The condition monitor: one pass whose answers depend on nothing but an asset's own readings."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from condition_sample import baseline, pump, running, seconds
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from smart_sentry.condition_monitor import Condition, ConditionMonitor
+from smart_sentry.quality import FLAWS
+
+KIND = pump(health={"damage_rate_per_hour": 60.0})
+ONE, TWO = baseline(seed=1), baseline(seed=2, asset_id="pump 2")
+BOTH = {"pump 1": ONE, "pump 2": TWO}
+
+
+def assess(values: np.ndarray, at: np.ndarray | None = None, asset: str = "pump 1") -> Condition:
+    monitor = ConditionMonitor(KIND, BOTH)
+    return monitor.assess(monitor.slots([asset] * len(values)), seconds(len(values)) if at is None else at, values)
+
+
+def worn(rows: int, seed: int = 5) -> np.ndarray:
+    return running(rows, seed) + np.array([0, 0, 0.2])
+
+
+def test_healthy_pump_is_not_flagged_and_keeps_its_health() -> None:
+    found = assess(running(5000, 11))
+    assert found.flag.mean() <= 0.006
+    assert np.isfinite(found.score).all()
+    assert found.degradation[-1] < 0.01
+    assert not found.flaws.any()
+
+
+def test_worn_pump_is_flagged_at_once_and_degrades() -> None:
+    found = assess(np.concatenate([running(100, 11), worn(100)]))
+    assert found.flag[100:].all()
+    assert (found.votes[110:] >= 1).all()
+    assert (np.diff(found.degradation) >= 0).all()
+    assert found.degradation[-1] > 0.1
+
+
+def test_degradation_is_the_sum_of_squared_severities_over_time() -> None:
+    found = assess(worn(50))
+    severity = (found.score - 1) / (found.score + 1)
+    np.testing.assert_allclose(found.degradation, np.minimum(np.cumsum(60 * severity**2 / 3600), 1))
+
+
+def test_maintenance_begins_anew() -> None:
+    monitor = ConditionMonitor(KIND, BOTH)
+    slots = monitor.slots(["pump 1"] * 50)
+    assert monitor.assess(slots, seconds(50), worn(50)).degradation[-1] > 0.05
+    monitor.maintain("pump 1")
+    assert monitor.assess(slots, 50 + seconds(50), running(50, 12)).degradation[-1] < 0.01
+
+
+def test_asset_that_was_never_calibrated_is_not_judged() -> None:
+    found = assess(running(30, 1), asset="a stranger")
+    assert np.isnan(found.score).all()
+    assert not found.flag.any()
+    assert (found.degradation == 0).all()
+
+
+def test_stuck_and_missing_sensors_are_blamed_and_do_not_flag_the_machine() -> None:
+    values = running(400, 13)
+    values[100:, 2] = values[100, 2]
+    values[200:250, 0] = np.nan
+    found = assess(values)
+    assert FLAWS[found.flaws[150, 2]] == "stuck"
+    assert FLAWS[found.flaws[220, 0]] == "missing"
+    assert found.flag[130:].mean() <= 0.02
+
+
+def test_gap_forgets_the_windows_but_not_the_damage() -> None:
+    at = seconds(200)
+    at[100:] += 600
+    values = np.concatenate([worn(100), running(100, 14)])
+    found = assess(values, at)
+    assert found.flag[:100].all()
+    assert found.flag[100:].mean() <= 0.02
+    assert found.degradation[100] >= found.degradation[99] > 0.1
+    without = assess(values)
+    assert without.flag[100:140].mean() > 0.2  # the long means remember
+
+
+def test_readings_of_other_assets_change_nothing() -> None:
+    values, strangers = running(100, 15), worn(100)
+    monitor = ConditionMonitor(KIND, BOTH)
+    names = [name for _ in range(100) for name in ("pump 1", "pump 2")]
+    mixed = np.empty((200, 3))
+    mixed[::2], mixed[1::2] = values, strangers
+    found = monitor.assess(monitor.slots(names), np.repeat(seconds(100), 2), mixed)
+    np.testing.assert_array_equal(found.score[::2], assess(values).score)
+    np.testing.assert_array_equal(found.score[1::2], assess(strangers, asset="pump 2").score)
+
+
+@settings(deadline=None, max_examples=20)
+@given(st.lists(st.integers(1, 40), min_size=2, max_size=10), st.booleans())
+def test_any_split_of_a_stream_gives_the_same_assessments(cuts: list[int], restored: bool) -> None:
+    rows = sum(cuts)
+    rng = np.random.default_rng(rows)
+    names = rng.choice(["pump 1", "pump 2", "a stranger"], rows).tolist()
+    values = np.where(rng.random((rows, 1)) < 0.3, worn(rows), running(rows, rows))
+    values[rng.random(values.shape) < 0.05] = np.nan
+    at = np.cumsum(rng.choice([1.0, 1.0, 100.0], rows))
+    whole_monitor = ConditionMonitor(KIND, BOTH)
+    whole = whole_monitor.assess(whole_monitor.slots(names), at, values)
+    monitor, parts, begin = ConditionMonitor(KIND, BOTH), [], 0
+    for length in cuts:
+        part = slice(begin, begin + length)
+        parts.append(monitor.assess(monitor.slots(names[part]), at[part], values[part]))
+        begin += length
+        if restored:  # a restart between any two batches
+            again = ConditionMonitor(KIND, BOTH)
+            again.restore(monitor.snapshot())
+            monitor = again
+    for field in ("phase", "score", "flag", "votes", "degradation", "flaws"):
+        np.testing.assert_array_equal(np.concatenate([getattr(part, field) for part in parts]), getattr(whole, field))
+
+
+def fast(**more: Any) -> Any:
+    return pump(sampling_seconds=0.01, **more)
+
+
+def test_fast_machine_carries_the_newest_second_on_every_reading() -> None:
+    kind = fast()
+    learnt = baseline(6000, asset_type=kind)
+    monitor = ConditionMonitor(kind, {"pump 1": learnt})
+    values = np.concatenate([running(300, 16), running(300, 17) * [1, 1, 2.0]])
+    found = monitor.assess(monitor.slots(["pump 1"] * 600), seconds(600, 0.01), values)
+    assert np.isnan(found.score[:99]).all()
+    assert np.isfinite(found.score[99:]).all()
+    for second in range(1, 6):
+        assert len(np.unique(found.score[100 * second - 1 : 100 * second + 99])) == 1
+    assert len(np.unique(found.score[99:])) > 3
+    assert not found.flag[:399].any()
+    assert found.flag[399:].all()
+
+
+@pytest.mark.parametrize("rows", [1, 2, 99])
+def test_empty_and_tiny_batches_are_taken(rows: int) -> None:
+    monitor = ConditionMonitor(fast(), {})
+    found = monitor.assess(monitor.slots(["x"] * rows), seconds(rows, 0.01), running(rows, 1))
+    assert np.isnan(found.score).all()
+    empty = monitor.assess(monitor.slots([]), np.empty(0), np.empty((0, 3)))
+    assert empty.score.shape == (0,)
+
+
+def test_new_baseline_takes_over_where_the_old_one_stood() -> None:
+    monitor = ConditionMonitor(KIND, {"pump 2": TWO})
+    slots = monitor.slots(["pump 1", "pump 2"] * 50)  # pump 1 is still a stranger
+    values = np.repeat(worn(50), 2, axis=0)
+    before = monitor.assess(slots, np.repeat(seconds(50), 2), values)
+    assert np.isnan(before.score[::2]).all()
+    with_both = monitor.with_baseline("pump 1", ONE)
+    after = with_both.assess(with_both.slots(["pump 1", "pump 2"]), np.array([50.0, 50.0]), worn(2))
+    assert after.slot.tolist() == slots[:2].tolist()
+    assert np.isfinite(after.score).all()
+    assert after.degradation[1] > before.degradation[-1]
+    assert after.degradation[0] < 0.02
+
+
+def test_forgotten_asset_is_a_stranger_and_others_go_on() -> None:
+    monitor = ConditionMonitor(KIND, BOTH)
+    monitor.assess(monitor.slots(["pump 1", "pump 2"] * 50), np.repeat(seconds(50), 2), np.repeat(worn(50), 2, axis=0))
+    left = monitor.without("pump 1")
+    found = left.assess(left.slots(["pump 1", "pump 2"]), np.array([50.0, 50.0]), worn(2))
+    assert np.isnan(found.score[0])
+    assert found.degradation[0] == 0
+    assert found.degradation[1] > 0.1
+    nobody = monitor.without(None)
+    assert np.isnan(nobody.assess(nobody.slots(["pump 2"]), np.zeros(1), worn(1)).score).all()
