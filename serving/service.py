@@ -17,13 +17,18 @@ from smart_sentry.api.endpoint import Shortcut
 from smart_sentry.api.prediction import create_app
 from smart_sentry.champion import load_champion
 from smart_sentry.config import load_settings
+from smart_sentry.plant.open import open_plant
 
 HERE = Path(__file__).resolve().parents[1]
 SETTINGS = load_settings()
 IN_A_BENTO = (HERE.parent / "bento.yaml").is_file()
 HOME = HERE if IN_A_BENTO or "home" not in SETTINGS.model_fields_set else SETTINGS.home
 
-APP = create_app(lambda: load_champion(HOME, SETTINGS.served), SETTINGS)
+APP = create_app(
+    lambda: load_champion(HOME, SETTINGS.served),
+    SETTINGS,
+    open_plant=None if IN_A_BENTO else lambda: open_plant(SETTINGS),
+)
 
 
 @bentoml.service(

@@ -14,6 +14,7 @@ import httpx
 import numpy as np
 import pytest
 import uvicorn
+from fastapi import FastAPI
 from small_life import fit_small_life
 from tiny_project import TINY, TINY_ASSET_TYPE, tiny_histories
 
@@ -96,9 +97,15 @@ class LiveService:
 
 @contextmanager
 def live_service(home: Path, settings: Settings) -> Iterator[LiveService]:
-    """Serves `create_app` by uvicorn in a thread for the length of the block."""
+    """Serves the champion of a home folder for the length of the block."""
+    with served(create_app(lambda: load_champion(home), settings)) as client:
+        yield LiveService(str(client.base_url), home, client)
+
+
+@contextmanager
+def served(app: FastAPI) -> Iterator[httpx.Client]:
+    """Serves an application by uvicorn in a thread for the length of the block, and gives a client of it."""
     port = free_port()
-    app = create_app(lambda: load_champion(home), settings)
     server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_config=None, access_log=False))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
@@ -107,10 +114,9 @@ def live_service(home: Path, settings: Settings) -> Iterator[LiveService]:
         assert thread.is_alive(), "the server ended while it was starting"
         assert time.monotonic() < deadline, "the server did not start within a minute"
         time.sleep(0.02)
-    address = f"http://127.0.0.1:{port}"
     try:
-        with httpx.Client(base_url=address, timeout=60) as client:
-            yield LiveService(address, home, client)
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
+            yield client
     finally:
         server.should_exit = True
         thread.join(30)

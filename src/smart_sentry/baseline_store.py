@@ -82,6 +82,10 @@ class BaselineStore:
         """Every asset's active baseline."""
         return {asset: self.active(asset) for asset in self.assets()}
 
+    def folder_of(self, asset_id: str) -> Path:
+        """Where everything about an asset's baselines is."""
+        return self._home(asset_id)
+
     def _activate(self, asset_id: str, version: str) -> None:
         history = [earlier for earlier in self.history(asset_id) if earlier != version]
         write_json(self._home(asset_id) / ACTIVE, {"history": [*history, version]})

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import Field, ValidationError
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from smart_sentry.errors import ConfigurationError
@@ -46,6 +46,9 @@ class Settings(BaseSettings):
         default=None, description="data set whose champion is served; default: the first by name that is packaged"
     )
     access_log: bool = Field(default=False, description="whether the prediction service logs every request")
+    api_keys: SecretStr | None = Field(
+        default=None, description="role:key pairs, comma-separated; roles read, ingest, operate, admin; default: no key"
+    )
     body_limit_bytes: int = Field(
         default=5_000_000, ge=1000, description="largest request body that the prediction service takes"
     )

@@ -202,3 +202,43 @@ class BentoNotBuilt(SmartSentryError):
         super().__init__(
             f"no Bento was built from {bundle}; BentoML said:\n{said}\nMend what it names and package again."
         )
+
+
+class InvalidReadings(SmartSentryError):
+    """Readings that cannot be taken; none of the request's was.
+
+    Attributes:
+        mistakes: (position in the request, field, what was expected and what came) of each.
+    """
+
+    def __init__(self, mistakes: Sequence[tuple[int, str, str]]) -> None:
+        self.mistakes = tuple(mistakes)
+        position, field, reason = mistakes[0]
+        more = f" and {len(mistakes) - 1} more" if len(mistakes) > 1 else ""
+        super().__init__(f"reading {position}, {field}: {reason}{more}. Mend them and send the request again.")
+
+
+class UnknownAsset(SmartSentryError):
+    """An asset of which no reading has come."""
+
+    def __init__(self, asset_id: str) -> None:
+        self.asset_id = asset_id
+        super().__init__(f"no reading of {asset_id} has come yet. Send readings first, or check its name.")
+
+
+class StateForbids(SmartSentryError):
+    """Something that cannot be done in the state that an asset is in."""
+
+    def __init__(self, asked: str, asset_id: str, state: str, allowed: Sequence[str]) -> None:
+        self.asked, self.asset_id, self.state, self.allowed = asked, asset_id, state, tuple(allowed)
+        super().__init__(
+            f"{asked} of {asset_id} is not possible while it is {state}; allowed now: {', '.join(allowed)}."
+        )
+
+
+class NotConfirmed(SmartSentryError):
+    """A deletion that was not confirmed by name."""
+
+    def __init__(self, expected: str, found: str) -> None:
+        self.expected, self.found = expected, found
+        super().__init__(f"nothing was deleted: confirm with {expected!r}, found {found!r}.")

@@ -19,6 +19,12 @@ REASONS = {
     500: "The service failed; its log says why.",
     503: "No verified model is loaded; `message` says why.",
 }
+_REASONS_OF_THE_PLANT = {
+    401: "API keys are set, and the request has none or one that nobody knows.",
+    403: "The API key's role does not allow this.",
+    404: "No such asset is known.",
+    409: "The present state does not allow this; `message` says what is allowed now.",
+}
 _DETAIL = ErrorDetail(
     field="assets.0.readings.0.signals.sensor_7",
     reason="3823.35 psia is outside what sensor_7 can be: 100 to 650 psia; looks like kPa: psia = 0.145038 * kPa",
@@ -58,9 +64,10 @@ def with_prediction(document: dict[str, Any], bundle: Bundle | None) -> dict[str
 def refusal(status: int) -> dict[str, Any]:
     """How a refusal is documented."""
     code = next((code for known, code in STATUS_OF.values() if known == status), "internal_error")
-    example = error_body(code, REASONS[status], [_DETAIL] if status == 422 else [])
+    reason = (REASONS | _REASONS_OF_THE_PLANT)[status]
+    example = error_body(code, reason, [_DETAIL] if status == 422 else [])
     return {
-        "description": REASONS[status],
+        "description": reason,
         "content": {
             "application/json": {"schema": {"$ref": _REF.format(model="ErrorBody")}, "example": example.model_dump()}
         },

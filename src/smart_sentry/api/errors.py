@@ -5,7 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from smart_sentry.contracts.prediction import Error, ErrorBody, ErrorDetail
-from smart_sentry.errors import ChecksumMismatch, ModelUnavailable, SmartSentryError
+from smart_sentry.errors import (
+    ActionRefused,
+    ChecksumMismatch,
+    InsufficientData,
+    InvalidReadings,
+    ModelUnavailable,
+    NotConfirmed,
+    NotStored,
+    SmartSentryError,
+    StateForbids,
+    StoreUnavailable,
+    UnknownAsset,
+)
 
 _LISTED = 20
 
@@ -51,11 +63,37 @@ class InvalidRequest(RequestRefused):
         super().__init__(f"The request has {self.count} mistake{'s' if self.count > 1 else ''}{some}.", listed)
 
 
+class Unauthorised(RequestRefused):
+    """No API key, or one that nobody knows."""
+
+    def __init__(self) -> None:
+        reason = "an API key is needed, and this is none"
+        super().__init__("Not authorised.", [ErrorDetail(field="header.x-api-key", reason=reason)])
+
+
+class Forbidden(RequestRefused):
+    """An API key that does not allow this."""
+
+    def __init__(self, role: str) -> None:
+        reason = f"this needs a key with the role {role}"
+        super().__init__("Not allowed.", [ErrorDetail(field="header.x-api-key", reason=reason)])
+
+
 STATUS_OF: dict[type[SmartSentryError], tuple[int, str]] = {
     BrokenJson: (400, "broken_json"),
     BodyTooLarge: (413, "body_too_large"),
     UnsupportedMediaType: (415, "unsupported_media_type"),
     InvalidRequest: (422, "invalid_request"),
+    Unauthorised: (401, "unauthorised"),
+    Forbidden: (403, "forbidden"),
+    InvalidReadings: (422, "invalid_readings"),
+    InsufficientData: (422, "insufficient_data"),
+    NotConfirmed: (422, "not_confirmed"),
+    NotStored: (422, "not_stored"),
+    UnknownAsset: (404, "unknown_asset"),
+    StateForbids: (409, "state_forbids"),
+    ActionRefused: (409, "action_refused"),
+    StoreUnavailable: (503, "store_unavailable"),
     ModelUnavailable: (503, "model_unavailable"),
     ChecksumMismatch: (503, "model_unavailable"),
 }

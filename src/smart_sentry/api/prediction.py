@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.openapi.utils import get_openapi
 from fastapi.responses import JSONResponse, RedirectResponse
@@ -20,32 +21,43 @@ from smart_sentry.answers import answer_histories
 from smart_sentry.api.batching import AdaptiveBatcher
 from smart_sentry.api.documentation import refusal, with_prediction
 from smart_sentry.api.endpoint import PATH, PredictionEndpoint
-from smart_sentry.api.errors import STATUS_NAMES, error_body, http_error
+from smart_sentry.api.errors import STATUS_NAMES, InvalidRequest, error_body, http_error
+from smart_sentry.api.keys import ApiKeys
 from smart_sentry.api.metrics import CONTENT_TYPE, ServiceMetrics
 from smart_sentry.api.model import ModelDescription, describe
+from smart_sentry.api.monitoring import Desk, monitoring_router
 from smart_sentry.api.served import ServedModel
 from smart_sentry.bundle import Bundle
 from smart_sentry.config import Settings
+from smart_sentry.contracts.prediction import ErrorDetail
 from smart_sentry.errors import SmartSentryError
+from smart_sentry.plant.plant import Plant
 
 _UNAVAILABLE: dict[int | str, dict[str, Any]] = {503: refusal(503)}
 
 
-def create_app(load: Callable[[], Bundle], settings: Settings, swagger_folder: str = "/static_content") -> FastAPI:
+def create_app(
+    load: Callable[[], Bundle], settings: Settings, swagger_folder: str = "/static_content",
+    open_plant: Callable[[], Plant] | None = None,
+) -> FastAPI:  # fmt: skip
     """Builds the application. Its model is loaded when it starts.
 
     Args:
         load: brings a verified bundle, or raises why it cannot; then /ready, /model and /predict answer 503.
         settings: how much one request may ask.
+        open_plant: opens the plant that /api/v1 is about; None: predictions only.
         swagger_folder: where the server has Swagger UI's own files, so that /docs needs no network; BentoML's by default.
     """
     served, metrics = ServedModel(load), ServiceMetrics()
     batcher = AdaptiveBatcher(lambda histories: answer_histories(served.bundle(), histories), metrics.passed)
+    desk = None if open_plant is None else Desk(open_plant, settings.home / "data" / "archive")
     endpoint = PredictionEndpoint(served, settings, batcher, metrics)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         served.start()
+        if desk is not None:
+            desk.start()
         endpoint.start()
         metrics.loaded(served.loaded)
         gc.collect()
@@ -53,6 +65,8 @@ def create_app(load: Callable[[], Bundle], settings: Settings, swagger_folder: s
         yield
         gc.unfreeze()
         batcher.close()
+        if desk is not None:
+            desk.close()
 
     app = FastAPI(
         title="Smart Sentry predictions",
@@ -66,6 +80,11 @@ def create_app(load: Callable[[], Bundle], settings: Settings, swagger_folder: s
     app.router.routes.insert(0, Route(PATH, endpoint, methods=["POST"], name="predict"))
     _add_status_routes(app, served, metrics)
     _add_pages(app, swagger_folder)
+    if desk is not None:
+        secret = settings.api_keys
+        keys = ApiKeys.parse(None if secret is None else secret.get_secret_value())
+        app.include_router(monitoring_router(desk, keys, settings.body_limit_bytes))
+    app.add_exception_handler(RequestValidationError, _tell_mistakes)
     app.add_exception_handler(SmartSentryError, _tell_error)
     app.add_exception_handler(HTTPException, _tell_http_exception)
     app.state.served, app.state.endpoint = served, endpoint
@@ -114,6 +133,16 @@ def _add_pages(app: FastAPI, swagger_folder: str) -> None:
 
 async def _tell_error(_: Request, error: Exception) -> Response:
     status, body = http_error(error)
+    return JSONResponse(body.model_dump(), status)
+
+
+async def _tell_mistakes(_: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    details = [
+        ErrorDetail(field=".".join(str(part) for part in one["loc"]) or "body", reason=str(one["msg"]))
+        for one in error.errors()
+    ]
+    status, body = http_error(InvalidRequest(details))
     return JSONResponse(body.model_dump(), status)
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, func, select, text
+from sqlalchemy import Connection, Row, func, select, text
 
 from smart_sentry.stores.bulk import hold_assets, insert_new
 from smart_sentry.stores.layouts import layout_of, read_layouts, union
@@ -116,6 +117,9 @@ class ReadingTable:
         rows = self._connection.execute(
             span.of(select(readings).where(readings.c.asset_id == asset_id), readings)
         ).all()
+        return self._readings_of(rows)
+
+    def _readings_of(self, rows: Sequence[Row[Any]]) -> ReadingHistory:
         numbers = np.array([row.layout for row in rows], dtype=np.int64)
         layouts = read_layouts(self._connection, numbers.tolist())
         signals = union(layouts)
@@ -134,6 +138,25 @@ class ReadingTable:
             values,
             signals,
         )
+
+    def last_number(self) -> int:
+        """Number of the reading that came last, of whatever asset; 0 before the first. Numbers rise in the order of arrival."""
+        return int(self._connection.execute(select(func.max(readings.c.id))).scalar_one() or 0)
+
+    def after(self, number: int, most: int) -> tuple[int, list[str], ReadingHistory]:
+        """What came after a reading, of all assets, in the order of arrival: what a monitor has to catch up with.
+
+        Args:
+            number: of the last reading that is known.
+            most: readings at once.
+
+        Returns:
+            The number of the last one in it (`number` where there is none), their assets, and the readings.
+        """
+        query = select(readings).where(readings.c.id > number).order_by(readings.c.id).limit(most)
+        rows = self._connection.execute(query).all()
+        last = rows[-1].id if rows else number
+        return last, [row.asset_id for row in rows], self._readings_of(rows)
 
     def count(self, asset_id: str) -> int:
         """How many readings an asset has."""

@@ -1,0 +1,56 @@
+"""API keys with roles. Without any key set the service answers everybody who reaches it (by default: this machine)."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Header
+
+from smart_sentry.api.errors import Forbidden, Unauthorised
+from smart_sentry.errors import ConfigurationError
+
+ROLES = ("read", "ingest", "operate", "admin")
+"""Every role may do what those before it may."""
+_LEAST_LENGTH = 16
+
+
+@dataclass(frozen=True)
+class ApiKeys:
+    """Key -> place of its role in `ROLES`."""
+
+    roles: tuple[tuple[str, int], ...]
+
+    @classmethod
+    def parse(cls, setting: str | None) -> ApiKeys:
+        """Reads `role:key` pairs, separated by commas.
+
+        Raises:
+            ConfigurationError: a pair has no known role, or a key is too short to keep anybody out. No key is shown.
+        """
+        roles = []
+        for place, pair in enumerate(part.strip() for part in (setting or "").split(",") if part.strip()):
+            role, _, key = pair.partition(":")
+            if role not in ROLES or len(key) < _LEAST_LENGTH:
+                problem = f"pair {place + 1} must be one of {', '.join(ROLES)}, a colon and a key of {_LEAST_LENGTH} characters"
+                raise ConfigurationError("SMART_SENTRY_API_KEYS", problem, "Mend it; pairs are separated by commas.")
+            roles.append((key, ROLES.index(role)))
+        return cls(tuple(roles))
+
+    def require(self, role: str) -> Callable[[str | None], None]:
+        """A dependency that lets only keys of this role, or of a higher one, through."""
+        least = ROLES.index(role)
+
+        def check(x_api_key: Annotated[str | None, Header(description="API key, where keys are set")] = None) -> None:
+            if not self.roles:
+                return
+            given = (x_api_key or "").encode()
+            held = [level for key, level in self.roles if hmac.compare_digest(key.encode(), given)]
+            if not held:
+                raise Unauthorised
+            if max(held) < least:
+                raise Forbidden(role)
+
+        return check

@@ -1,0 +1,163 @@
+"""What is sent to and asked of a running plant."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+Text = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]+$")]
+Name = Annotated[Text, Field(min_length=1, max_length=128)]
+Person = Annotated[Text, Field(min_length=1, max_length=128, description="who says so, for the record")]
+Value = Annotated[float, Field(allow_inf_nan=False, strict=True)] | None
+
+_MOST_SIGNALS = 1000
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class SensorReading(BaseModel):
+    """One reading: the named keys, and one number (or null) a signal, in the signal's unit."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+    __pydantic_extra__: dict[str, Value]
+
+    asset_id: Name
+    timestamp: AwareDatetime | None = Field(default=None, description="ISO 8601 with a zone; default: now")
+    event_id: Name | None = Field(default=None, description="makes sending it again harmless; default: a new one")
+    asset_type: Name | None = Field(default=None, description="default: found by the names of the signals")
+    is_faulty: bool | None = Field(default=None, description="what a simulator knows; not used")
+
+    @model_validator(mode="after")
+    def _has_signals(self) -> SensorReading:
+        count = len(self.__pydantic_extra__ or {})
+        if not 1 <= count <= _MOST_SIGNALS:
+            raise ValueError(f"a reading has 1 to {_MOST_SIGNALS} signals beside the named keys, this one has {count}")
+        return self
+
+
+class ReadingBatch(_Strict):
+    """Many readings, in the order in which they are to be judged."""
+
+    readings: Annotated[list[SensorReading], Field(min_length=1, fail_fast=True)]
+
+
+class ReadingsTaken(_Strict):
+    """What became of readings."""
+
+    accepted: int = Field(description="new readings, stored and judged")
+    duplicates: int = Field(description="readings that were known already; nothing was done with them")
+    flagged: int = Field(description="new readings that were flagged")
+    event_ids: list[str]
+
+
+class CalibrationRequest(_Strict):
+    """Which asset to calibrate, on how much of its past."""
+
+    asset_id: Name
+    lookback_minutes: Annotated[float, Field(gt=0, le=525_600)] = 10.0
+    author: Person = "operator"
+
+
+class CalibrationStarted(_Strict):
+    """A calibration has begun."""
+
+    status: Literal["calibration_started"] = "calibration_started"
+    message: str = "Baseline calibration in progress"
+    asset_id: str
+    data_points_collected: int
+
+
+class CalibrationProgress(_Strict):
+    """Where a calibration stands."""
+
+    asset_id: str
+    stage: str = Field(description="started, learning, accepted, refused or failed")
+    progress: float = Field(ge=0, le=1)
+    data_points_collected: int
+    version: str | None = None
+    acceptance: dict[str, Any] | None = None
+    problem: str | None = None
+
+
+class AssetStatus(_Strict):
+    """One asset as it stands."""
+
+    asset_id: str
+    asset_type: str
+    system_state: str
+    calibration_active: bool
+    baseline_established: bool
+    models_loaded: dict[str, bool]
+    baseline_version: str | None
+    baseline_summary: dict[str, float] = Field(description="mean of each signal in steady healthy operation")
+    phase: str | None
+    score: float | None = Field(description="1 is the limit of the false-alarm budget")
+    flagged: bool
+    health: float | None = Field(description="0..100")
+    risk: str | None
+    grade: str | None
+    degradation: float | None
+    remaining_life_hours: float | None = Field(
+        description="at the damage rate since the last hour; null: no damage is done"
+    )
+    reason: str
+    open_alarms: int
+    time: datetime | None = Field(description="of the newest reading")
+
+
+class PlantStatus(_Strict):
+    """The plant as it stands, and one asset of it where there is one or one is asked for."""
+
+    system_state: str
+    calibration_active: bool
+    assets: int
+    asset: AssetStatus | None
+
+
+class AlarmRequest(_Strict):
+    """What an operator asks of an alarm."""
+
+    asset_id: Name
+    key: Name = "anomaly"
+    action: Literal["acknowledge", "shelve", "unshelve", "take out of service", "return to service", "comment"]
+    author: Person
+    reason: Annotated[str, Field(max_length=2000)] = ""
+    until: AwareDatetime | None = Field(default=None, description="when a shelf ends")
+
+
+class NoteRequest(_Strict):
+    """What an operator writes down."""
+
+    asset_id: Name
+    kind: Literal["observation", "maintenance", "operating change", "fault", "other"] = "observation"
+    author: Person
+    text: Annotated[str, Field(min_length=1, max_length=10_000)]
+    corrects: int | None = Field(default=None, description="number of the note that this one corrects")
+
+
+class MaintenanceRequest(_Strict):
+    """A maintenance that was done: the degradation index begins anew."""
+
+    asset_id: Name
+    author: Person
+    reason: Annotated[str, Field(min_length=1, max_length=2000)]
+
+
+class WhatIfRequest(_Strict):
+    """Hypothetical readings, judged without touching anything."""
+
+    asset_id: Name
+    readings: Annotated[list[dict[str, Value]], Field(min_length=1, max_length=1000)]
+
+
+class PurgeRequest(_Strict):
+    """What to delete."""
+
+    asset_id: Name | None = Field(default=None, description="null: everything")
+    confirm: str = Field(description="the asset's name once more, or ALL")
+    archive: bool = Field(default=True, description="write everything to Parquet files first")
+    author: Person = "operator"

@@ -1,0 +1,1 @@
+"""The running system: readings in, everything that follows from them stored, and a state that survives a kill -9."""

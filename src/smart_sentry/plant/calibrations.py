@@ -1,0 +1,150 @@
+"""Calibrations of running assets: started at once, done in the background, and followed step by step."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+import numpy as np
+
+from smart_sentry.detection.baseline import Acceptance, Baseline
+from smart_sentry.detection.calibration import LEAST_READINGS, Readings, calibrate
+from smart_sentry.errors import InsufficientData, SmartSentryError, StateForbids
+from smart_sentry.plant.plant import Plant
+from smart_sentry.stores.asset_states import AssetState, State
+from smart_sentry.stores.span import Span
+
+_log = logging.getLogger(__name__)
+_SEED = 20
+_CALIBRATING: tuple[State, ...] = ("CALIBRATING",)
+_FROM: tuple[State, ...] = ("IDLE", "CALIBRATED", "MONITORING")
+
+
+@dataclass(frozen=True)
+class CalibrationStatus:
+    """Where a calibration stands.
+
+    Attributes:
+        asset_id: whose.
+        stage: started, reading, learning, accepted, refused or failed.
+        progress: 0..1.
+        readings: how many it has.
+        version: of the baseline, once accepted.
+        acceptance: the report, once accepted.
+        problem: why it was refused or failed.
+    """
+
+    asset_id: str
+    stage: str
+    progress: float
+    readings: int = 0
+    version: str | None = None
+    acceptance: Acceptance | None = None
+    problem: str | None = None
+
+
+class Calibrations:
+    """Calibrates assets of a plant in the background, two at a time.
+
+    Args:
+        plant: has the readings, and takes the baselines.
+    """
+
+    def __init__(self, plant: Plant) -> None:
+        self._plant = plant
+        self._statuses: dict[str, CalibrationStatus] = {}
+        self._lock = threading.Lock()
+        self._pool = ThreadPoolExecutor(2, "calibration")
+        self._settle_interrupted()
+
+    def start(self, asset_id: str, lookback_minutes: float, author: str) -> int:
+        """Starts a calibration on the readings of the last minutes, and returns how many there are.
+
+        Raises:
+            UnknownAsset: no reading of it has come. StateForbids: one is running.
+            InsufficientData: fewer than 100 readings.
+        """
+        plant = self._plant
+        name = plant.type_of(asset_id)
+        readings = self._recent(asset_id, lookback_minutes)
+        rows = len(readings.seconds)
+        if rows < LEAST_READINGS:
+            what = f"readings of {asset_id} in the last {lookback_minutes:g} minutes before its newest"
+            raise InsufficientData(what, rows, LEAST_READINGS)
+        calibrating = AssetState(asset_id, "CALIBRATING", name, plant.clock())
+        with plant.store.transaction(assets=[asset_id]) as batch:
+            before = batch.states.find(asset_id)
+            if not batch.states.change(calibrating, only_from=_FROM):
+                raise StateForbids("calibration", asset_id, "CALIBRATING", ["monitoring/status", "data/simple"])
+        self._tell(CalibrationStatus(asset_id, "started", 0.0, rows))
+        self._pool.submit(self._run, asset_id, readings, author, "IDLE" if before is None else before.state)
+        return rows
+
+    def status(self, asset_id: str) -> CalibrationStatus | None:
+        """Where the newest calibration of an asset stands; None where none was started since the service began."""
+        with self._lock:
+            return self._statuses.get(asset_id)
+
+    def close(self) -> None:
+        """Waits for those that run."""
+        self._pool.shutdown()
+
+    def _recent(self, asset_id: str, lookback_minutes: float) -> Readings:
+        """Readings before the newest one: machines whose clock stands, or whose data were sent late, are calibrated too."""
+        with self._plant.store.view() as batch:
+            newest = batch.readings.newest(asset_id)
+            end = 0.0 if newest is None else newest
+            history = batch.readings.history(asset_id, Span.last_minutes(lookback_minutes, end))
+        names = self._plant.watch_of(asset_id).asset_type.signal_names
+        column = {name: place for place, name in enumerate(history.signals)}
+        values = np.column_stack([
+            history.values[:, column[name]] if name in column else np.full(len(history.seconds), np.nan) for name in names
+        ])  # fmt: skip
+        return Readings(history.seconds, values)
+
+    def _run(self, asset_id: str, readings: Readings, author: str, before: str) -> None:
+        try:
+            self._tell(CalibrationStatus(asset_id, "learning", 0.3, len(readings.seconds)))
+            kind = self._plant.watch_of(asset_id).asset_type
+            created = datetime.fromtimestamp(self._plant.clock(), UTC).isoformat(timespec="seconds")
+            baseline = calibrate(asset_id, kind, readings, created=created, seed=_SEED)
+            version = self._plant.commission(asset_id, baseline, author)
+            self._tell(self._accepted(asset_id, baseline, version, len(readings.seconds)))
+        except SmartSentryError as problem:
+            self._give_up(asset_id, before, "refused", str(problem))
+        except Exception:  # noqa: BLE001 - the outermost loop of a background thread: it must be told
+            _log.exception("the calibration of %s failed", asset_id)
+            self._give_up(asset_id, before, "failed", "The calibration failed; the service's log says why.")
+
+    def _accepted(self, asset_id: str, baseline: Baseline, version: str, rows: int) -> CalibrationStatus:
+        return CalibrationStatus(asset_id, "accepted", 1.0, rows, version, baseline.acceptance)
+
+    def _give_up(self, asset_id: str, before: str, stage: str, problem: str) -> None:
+        self._put_back(asset_id, before)
+        with self._lock:
+            status = self._statuses[asset_id]
+            self._statuses[asset_id] = replace(status, stage=stage, progress=1.0, problem=problem)
+
+    def _tell(self, status: CalibrationStatus) -> None:
+        with self._lock:
+            self._statuses[status.asset_id] = status
+
+    def _put_back(self, asset_id: str, before: str) -> None:
+        plant = self._plant
+        state = AssetState(asset_id, "IDLE", plant.type_of(asset_id), plant.clock())
+        if before in ("CALIBRATED", "MONITORING"):
+            state = replace(state, state="CALIBRATED")
+        with plant.store.transaction(assets=[asset_id]) as batch:
+            batch.states.change(state, only_from=_CALIBRATING)
+
+    def _settle_interrupted(self) -> None:
+        """A calibration that a stop of the service cut off has left its asset CALIBRATING."""
+        with self._plant.store.view() as batch:
+            cut = [state for state in batch.states.all().values() if state.state == "CALIBRATING"]
+        for state in cut:
+            if state.asset_type in self._plant.asset_types:
+                calibrated = state.asset_id in self._plant.watch(state.asset_type).monitor.baselines
+                self._put_back(state.asset_id, "CALIBRATED" if calibrated else "IDLE")

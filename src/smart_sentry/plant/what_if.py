@@ -1,0 +1,54 @@
+"""Hypothetical readings, judged as if the machine had just begun to run, without touching anything."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from smart_sentry.condition_files import row_reasons
+from smart_sentry.condition_monitor import ConditionMonitor
+from smart_sentry.errors import ModelUnavailable
+from smart_sentry.health.degradation import severity
+from smart_sentry.phases import PHASES
+from smart_sentry.plant.incoming import Incoming, values_of
+from smart_sentry.plant.plant import Plant
+from smart_sentry.quality import FLAWS, GOOD
+
+
+def what_if(plant: Plant, asset_id: str, readings: Sequence[Mapping[str, float | None]]) -> dict[str, Any]:
+    """Judges readings one after another, at the type's sampling interval.
+
+    Raises:
+        UnknownAsset: no reading of the asset has come. ModelUnavailable: it was not calibrated.
+        InvalidReadings: a signal is not the type's.
+    """
+    watch = plant.watch_of(asset_id)
+    baseline = watch.monitor.baselines.get(asset_id)
+    if baseline is None:
+        raise ModelUnavailable(f"baseline of {asset_id}", "Calibrate it first: POST /api/v1/calibration/start.")
+    kind = watch.asset_type
+    values = values_of(kind, [Incoming(asset_id, "", 0.0, one) for one in readings], range(len(readings)))
+    monitor = ConditionMonitor(kind, {asset_id: baseline})
+    seconds = np.arange(len(readings), dtype=np.float64) * kind.sampling_seconds
+    condition = monitor.assess(monitor.slots([asset_id] * len(readings)), seconds, values)
+    reasons, severities = row_reasons(monitor, condition), severity(condition.score)
+    rows = []
+    for row in range(len(readings)):
+        step, score = int(condition.step[row]), float(condition.score[row])
+        effect = condition.scored.effect[step] if step >= 0 else np.zeros(len(baseline.channels))
+        total = float(np.sum(np.maximum(effect, 0.0)))
+        flaws = {
+            name: FLAWS[code]
+            for name, code in zip(kind.signal_names, condition.flaws[row].tolist(), strict=True)
+            if code != GOOD
+        }
+        rows.append({
+            "phase": PHASES[condition.phase[row]].value, "score": None if np.isnan(score) else score,
+            "flag": bool(condition.flag[row]), "severity": float(severities[row]), "reason": reasons[row], "sensors": flaws,
+            "contributions": {
+                name: float(part / total) for name, part in zip(baseline.channels, effect, strict=True) if total > 0 and part > 0
+            },
+        })  # fmt: skip
+    return {"asset_id": asset_id, "baseline_version": baseline.version, "assessments": rows}

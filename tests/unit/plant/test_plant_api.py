@@ -1,0 +1,345 @@
+"""The plant over HTTP, on a real database: the seed's four steps, refusals, duplicates, restarts and what is deleted."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+from bundle_fixture import served
+from condition_sample import pump, running
+from pydantic import SecretStr
+
+from smart_sentry.api.prediction import create_app
+from smart_sentry.config import Settings
+from smart_sentry.errors import ModelUnavailable
+from smart_sentry.plant.plant import Plant
+from smart_sentry.stores.store import Store
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+NAMES = pump().signal_names
+KIND = pump(health={"damage_rate_per_hour": 200.0})
+
+
+def no_model() -> Any:
+    raise ModelUnavailable("models", "Train one first.")
+
+
+def open_plant(home: Path) -> Plant:
+    return Plant({"pump": KIND}, home / "models", Store(f"sqlite:///{home / 'plant.db'}"))
+
+
+@contextmanager
+def client_of(home: Path, **settings: Any) -> Iterator[httpx.Client]:
+    app = create_app(no_model, Settings(home=home, **settings), open_plant=lambda: open_plant(home))
+    with served(app) as client:
+        yield client
+
+
+@pytest.fixture
+def client(tmp_path: Path) -> Iterator[httpx.Client]:
+    with client_of(tmp_path) as opened:
+        yield opened
+
+
+def messages(values: np.ndarray, begin: int = 0, asset: str = "motor_01") -> list[dict[str, Any]]:
+    return [
+        {"asset_id": asset, "timestamp": (START + timedelta(seconds=begin + row)).isoformat(),
+         "event_id": f"{asset}-{begin + row}", **dict(zip(NAMES, one, strict=True))}
+        for row, one in enumerate(values.tolist())
+    ]  # fmt: skip
+
+
+def send(client: httpx.Client, readings: list[dict[str, Any]]) -> dict[str, Any]:
+    answer = client.post("/api/v1/data/batch", json={"readings": readings})
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def calibrate(client: httpx.Client, asset: str = "motor_01") -> dict[str, Any]:
+    answer = client.post("/api/v1/calibration/start", json={"asset_id": asset})
+    assert answer.status_code == 202, answer.text
+    return finished(client, asset)
+
+
+def finished(client: httpx.Client, asset: str) -> dict[str, Any]:
+    for _ in range(200):
+        status = client.get("/api/v1/calibration/status", params={"asset_id": asset}).json()
+        if status["progress"] == 1:
+            return status
+        time.sleep(0.05)
+    raise AssertionError("the calibration did not end")
+
+
+def status(client: httpx.Client, asset: str | None = None) -> dict[str, Any]:
+    return client.get("/api/v1/monitoring/status", params={} if asset is None else {"asset_id": asset}).json()
+
+
+def test_four_steps_of_the_seed(client: httpx.Client) -> None:
+    assert status(client) == {"system_state": "IDLE", "calibration_active": False, "assets": 0, "asset": None}
+    for reading in messages(running(5, 1)):
+        answer = client.post("/api/v1/data/simple", json=reading | {"is_faulty": False}).json()
+        assert (answer["accepted"], answer["flagged"]) == (1, 0)
+    assert send(client, messages(running(295, 2), 5))["accepted"] == 295
+    started = client.post("/api/v1/calibration/start", json={"asset_id": "motor_01"})
+    assert started.json() == {
+        "status": "calibration_started", "message": "Baseline calibration in progress", "asset_id": "motor_01",
+        "data_points_collected": 300,
+    }  # fmt: skip
+    done = finished(client, "motor_01")
+    assert (done["stage"], done["acceptance"]["readings"]) == ("accepted", 300)
+    calibrated = status(client)
+    assert (calibrated["system_state"], calibrated["asset"]["baseline_established"]) == ("CALIBRATED", True)
+    assert calibrated["asset"]["baseline_summary"]["vibration_g"] == pytest.approx(0.15, abs=0.01)
+    learnt = client.get("/api/v1/monitoring/baseline").json()["baseline"]
+    assert set(learnt["current_a"]) == {"mean", "std", "min", "max"}
+    send(client, messages(running(100, 3), 300))
+    healthy = status(client)["asset"]
+    assert (healthy["system_state"], healthy["risk"], healthy["flagged"]) == ("MONITORING", "LOW", False)
+    assert healthy["health"] > 99
+    send(client, messages(running(20, 4) + np.array([0, 0, 0.4]), 400))
+    faulty = status(client)["asset"]
+    assert faulty["flagged"]
+    assert faulty["health"] < 75
+    assert faulty["reason"].startswith("High vibration_g")
+    assert faulty["remaining_life_hours"] > 0
+    (alarm,) = client.get("/api/v1/alarms").json()["alarms"]
+    assert (alarm["asset_id"], alarm["kind"], alarm["state"]) == ("motor_01", "anomaly", "UNACKNOWLEDGED")
+
+
+def test_reading_that_is_sent_again_changes_nothing(client: httpx.Client) -> None:
+    send(client, messages(running(300, 1)))
+    calibrate(client)
+    worn = messages(running(30, 2) + np.array([0, 0, 0.4]), 300)
+    send(client, worn)
+    before = status(client)
+    again = send(client, worn)
+    assert (again["accepted"], again["duplicates"]) == (0, 30)
+    assert status(client) == before
+
+
+def test_service_that_was_stopped_hard_goes_on_as_if_it_had_not_been(tmp_path: Path) -> None:
+    values = np.concatenate([running(150, 2), running(50, 3) + np.array([0, 0, 0.1]), running(100, 4)])
+    homes = {"whole": tmp_path / "whole", "cut": tmp_path / "cut"}
+    found = {}
+    for name, home in homes.items():
+        home.mkdir()
+        with client_of(home) as client:
+            send(client, messages(running(300, 1)))
+            calibrate(client)
+        plant = open_plant(home)
+        incoming = messages(values, 300)
+        for begin in range(0, 300, 25):
+            if name == "cut" and begin % 75 == 0:
+                plant.store.close()  # nothing is saved: the state of the monitors is lost
+                plant = open_plant(home)
+            take(plant, incoming[begin : begin + 25])
+        with plant.store.view() as batch:
+            found[name] = [vars(one) for one in batch.assessments.history("motor_01")]
+        plant.store.close()
+    assert len(found["whole"]) == 600
+    assert found["cut"] == found["whole"]
+
+
+def take(plant: Plant, readings: list[dict[str, Any]]) -> None:
+    from smart_sentry.plant.incoming import Incoming
+
+    plant.take(
+        [
+            Incoming(
+                one["asset_id"], one["event_id"], datetime.fromisoformat(one["timestamp"]).timestamp(),
+                {name: one[name] for name in NAMES},
+            )
+            for one in readings
+        ],
+        "test",
+    )  # fmt: skip
+
+
+def test_batch_that_fails_leaves_no_trace(client: httpx.Client) -> None:
+    send(client, messages(running(300, 1)))
+    calibrate(client)
+    good = messages(running(10, 2), 300)
+    bad = [*good[:5], good[5] | {"humidity": 3.0}, *good[6:]]
+    refused = client.post("/api/v1/data/batch", json={"readings": bad})
+    assert refused.status_code == 422
+    assert "humidity" in refused.json()["error"]["message"]
+    assert send(client, good)["accepted"] == 10
+
+
+def test_gzip_is_taken_and_bombs_are_refused(tmp_path: Path) -> None:
+    with client_of(tmp_path, body_limit_bytes=100_000) as client:
+        body = json.dumps({"readings": messages(running(100, 1))}).encode()
+        headers = {"content-type": "application/json", "content-encoding": "gzip"}
+        assert client.post("/api/v1/data/batch", content=gzip.compress(body), headers=headers).json()["accepted"] == 100
+        bomb = gzip.compress(b" " * 50_000_000)
+        assert client.post("/api/v1/data/batch", content=bomb, headers=headers).status_code == 413
+        assert client.post("/api/v1/data/batch", content=b"no gzip", headers=headers).status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"current_a": "15"}, "current_a"), ({"current_a": True}, "current_a"), ({"asset_id": ""}, "asset_id"),
+        ({"asset_id": "a\u0000b"}, "asset_id"), ({"asset_id": 7}, "asset_id"), ({"asset_id": "x" * 200}, "asset_id"),
+        ({"timestamp": "yesterday"}, "timestamp"), ({"timestamp": "2026-01-01T00:00:00"}, "timestamp"),
+        ({"timestamp": "2126-01-01T00:00:00Z"}, "timestamp"), ({"timestamp": "1826-01-01T00:00:00Z"}, "timestamp"),
+        ({"event_id": ""}, "event_id"), ({"asset_type": "lathe"}, "asset_type"), ({"humidity": 1.0}, "signals"),
+    ],
+)  # fmt: skip
+def test_bad_reading_is_refused_by_the_name_of_its_field(
+    client: httpx.Client, change: dict[str, Any], field: str
+) -> None:
+    answer = client.post("/api/v1/data/simple", json=messages(running(1, 1))[0] | change)
+    assert answer.status_code == 422, answer.text
+    assert field in answer.text
+    assert status(client)["assets"] == 0
+
+
+def test_null_is_a_missing_value_and_impossible_ones_blame_the_sensor(client: httpx.Client) -> None:
+    send(client, messages(running(300, 1)))
+    calibrate(client)
+    odd = messages(running(2, 2), 300)
+    odd[0]["vibration_g"] = None
+    odd[1]["vibration_g"] = 1e6
+    assert send(client, odd)["flagged"] == 0
+    told = client.get("/api/v1/data/history", params={"asset_id": "motor_01", "limit": 2}).json()
+    assert [one["reason"] for one in told["assessments"]] == [
+        "sensor: vibration_g out of range",
+        "sensor: vibration_g missing",
+    ]
+    assert told["readings"][1]["vibration_g"] is None
+
+
+def test_refusals_say_what_is_allowed_or_needed(client: httpx.Client) -> None:
+    unknown = client.post("/api/v1/calibration/start", json={"asset_id": "nobody"})
+    assert (unknown.status_code, unknown.json()["error"]["code"]) == (404, "unknown_asset")
+    send(client, messages(running(60, 1)))
+    few = client.post("/api/v1/calibration/start", json={"asset_id": "motor_01"})
+    assert few.status_code == 422
+    assert "have 60, need at least 100" in few.json()["error"]["message"]
+    none = client.get("/api/v1/monitoring/baseline")
+    assert none.status_code == 503
+    assert "Calibrate it first" in none.json()["error"]["message"]
+
+
+def test_contaminated_calibration_is_refused_and_the_state_put_back(client: httpx.Client) -> None:
+    values = running(300, 1)
+    values[:20, 2] += 3
+    send(client, messages(values))
+    refused = calibrate(client)
+    assert refused["stage"] == "refused"
+    assert "vibration_g" in refused["problem"]
+    assert status(client)["system_state"] == "IDLE"
+
+
+def test_alarm_is_acknowledged_once_and_by_name(client: httpx.Client) -> None:
+    send(client, messages(running(300, 1)))
+    calibrate(client)
+    send(client, messages(running(20, 4) + np.array([0, 0, 0.4]), 300))
+    asked = {"asset_id": "motor_01", "action": "acknowledge", "author": "Ada", "reason": "seen"}
+    done = client.post("/api/v1/alarms", json=asked)
+    assert (done.status_code, done.json()["to_state"], done.json()["author"]) == (200, "ACKNOWLEDGED", "Ada")
+    again = client.post("/api/v1/alarms", json=asked)
+    assert (again.status_code, again.json()["error"]["code"]) == (409, "action_refused")
+    steps = client.get("/api/v1/alarms", params={"transitions": True}).json()["transitions"]
+    assert [steps[0]["to_state"], steps[-1]["to_state"]] == ["ACKNOWLEDGED", "UNACKNOWLEDGED"]
+    assert steps[0]["reason"] == "ACKNOWLEDGED: seen"
+    assert steps[-1]["reason"].startswith("RAISED: score ")
+    assert {step["reason"].split(":")[0] for step in steps[1:-1]} <= {"RE_ALARMED"}  # the readings are months old
+
+
+def test_notes_are_only_added_and_corrected(client: httpx.Client) -> None:
+    send(client, messages(running(1, 1)))
+    note = {"asset_id": "motor_01", "author": "Ada", "text": "bearing is loud", "kind": "observation"}
+    first = client.post("/api/v1/logs", json=note)
+    assert first.status_code == 201
+    number = first.json()["note_id"]
+    client.post("/api/v1/logs", json=note | {"text": "it was the fan", "corrects": number})
+    newest, oldest = client.get("/api/v1/logs", params={"asset_id": "motor_01"}).json()
+    assert (newest["corrects"], oldest["corrected_by"], oldest["text"]) == (
+        number,
+        newest["note_id"],
+        "bearing is loud",
+    )
+    assert client.post("/api/v1/logs", json=note | {"corrects": 999}).status_code == 422
+
+
+def test_what_if_judges_without_touching_anything(client: httpx.Client) -> None:
+    send(client, messages(running(300, 1)))
+    calibrate(client)
+    before = status(client)
+    readings = [{"current_a": 15.0, "speed_rpm": 2900.0, "vibration_g": level} for level in (0.15, 0.6)]
+    told = client.post("/api/v1/whatif", json={"asset_id": "motor_01", "readings": readings}).json()["assessments"]
+    assert [one["flag"] for one in told] == [False, True]
+    assert max(told[1]["contributions"], key=told[1]["contributions"].get) == "vibration_g"
+    assert status(client) == before
+
+
+def test_maintenance_begins_the_degradation_anew(client: httpx.Client) -> None:
+    send(client, messages(running(300, 1)))
+    calibrate(client)
+    send(client, messages(running(20, 4) + np.array([0, 0, 0.4]), 300))
+    assert status(client)["asset"]["degradation"] > 0.2
+    asked = {"asset_id": "motor_01", "author": "Ada", "reason": "new bearing"}
+    assert client.post("/api/v1/maintenance", json=asked).status_code == 200
+    send(client, messages(running(20, 5), 320))
+    assert status(client)["asset"]["degradation"] < 0.01
+
+
+def test_purge_wants_the_name_archives_and_forgets(client: httpx.Client, tmp_path: Path) -> None:
+    for asset in ("motor_01", "motor_02"):
+        send(client, messages(running(300, 1), asset=asset))
+        calibrate(client, asset)
+    wrong = client.post("/api/v1/system/purge", json={"asset_id": "motor_01", "confirm": "motor_02"})
+    assert (wrong.status_code, wrong.json()["error"]["code"]) == (422, "not_confirmed")
+    done = client.post("/api/v1/system/purge", json={"asset_id": "motor_01", "confirm": "motor_01"}).json()
+    assert done["deleted"]["readings"] == 300
+    assert (Path(done["archive"]) / "readings.parquet").is_file()
+    assert status(client)["asset"]["asset_id"] == "motor_02"
+    assert client.get("/api/v1/monitoring/baseline", params={"asset_id": "motor_01"}).status_code == 404
+    fresh = send(client, messages(running(10, 2)))
+    assert (fresh["accepted"], status(client, "motor_01")["system_state"]) == (10, "IDLE")
+    everything = client.post("/api/v1/system/purge", json={"confirm": "ALL", "archive": False}).json()
+    assert everything["archive"] is None
+    assert status(client)["assets"] == 0
+    assert not list((tmp_path / "models").rglob("baseline.npz"))
+
+
+def test_keys_let_each_role_do_its_part_and_nobody_else_in(tmp_path: Path) -> None:
+    keys = {role: f"{role}-0123456789abcdef" for role in ("read", "ingest", "operate", "admin")}
+    setting = SecretStr(",".join(f"{role}:{key}" for role, key in keys.items()))
+    with client_of(tmp_path, api_keys=setting) as client:
+        reading = messages(running(1, 1))[0]
+        assert client.get("/health").status_code == 200
+        assert client.get("/api/v1/assets").status_code == 401
+        assert client.get("/api/v1/assets", headers={"x-api-key": "wrong"}).status_code == 401
+        assert client.get("/api/v1/assets", headers={"x-api-key": keys["read"]}).status_code == 200
+        assert client.post("/api/v1/data/simple", json=reading, headers={"x-api-key": keys["read"]}).status_code == 403
+        assert (
+            client.post("/api/v1/data/simple", json=reading, headers={"x-api-key": keys["ingest"]}).status_code == 200
+        )
+        purge = {"confirm": "ALL"}
+        assert (
+            client.post("/api/v1/system/purge", json=purge, headers={"x-api-key": keys["operate"]}).status_code == 403
+        )
+        assert client.post("/api/v1/system/purge", json=purge, headers={"x-api-key": keys["admin"]}).status_code == 200
+        answers = client.get("/api/v1/assets", headers={"x-api-key": "wrong"}).text
+        assert not any(key in answers for key in keys.values())
+
+
+def test_openapi_describes_every_route(client: httpx.Client) -> None:
+    paths = client.get("/openapi.json").json()["paths"]
+    assert {
+        "/api/v1/data/simple", "/api/v1/data/batch", "/api/v1/data/history", "/api/v1/calibration/start",
+        "/api/v1/calibration/status", "/api/v1/monitoring/status", "/api/v1/monitoring/baseline", "/api/v1/assets",
+        "/api/v1/alarms", "/api/v1/logs", "/api/v1/whatif", "/api/v1/maintenance", "/api/v1/system/purge", "/predict", "/health",
+    } <= set(paths)  # fmt: skip
