@@ -10,7 +10,7 @@ INSTALLED := $(VENV)/.installed
 PYTHONS := python3.11 python3.12 python3.13 python3
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help install demo test check lint browser bench ui serve lock clean
+.PHONY: help install demo motor demo-motor test check lint browser bench ui serve lock clean
 
 help:  ## show this list
 	@grep -hE '^[a-z]+:.*  ## ' $(MAKEFILE_LIST) | sed -E 's/:.*  ## /\t/' | while IFS=$$'\t' read -r name text; do printf '  make %-9s %s\n' "$$name" "$$text"; done
@@ -19,6 +19,11 @@ install: $(INSTALLED)  ## create .venv and install exactly what requirements.loc
 
 demo: $(INSTALLED)  ## data to served champion on FD001, with a prediction over HTTP
 	smart-sentry demo
+
+motor: $(INSTALLED)  ## a simulated motor over HTTP: calibrate, verify, inject a fault
+	smart-sentry demo-motor
+
+demo-motor: motor
 
 test: $(INSTALLED) browser  ## run every test
 	python -m pytest

@@ -189,6 +189,27 @@ def demo() -> None:
         run_demo(settings, lambda dataset: flow(dataset=dataset), typer.echo)
 
 
+@app.command("monitor")
+def monitor() -> None:
+    """Serve the plant over HTTP: readings in, calibration, states, alarms; and the champion, where there is one."""
+    from smart_sentry.config import load_settings
+    from smart_sentry.serving_package import serve_project
+
+    serve_project(load_settings())
+
+
+@app.command("demo-motor")
+def demo_motor() -> None:
+    """Generate, calibrate, verify and inject a fault, on a simulated motor over HTTP."""
+    from smart_sentry.config import load_settings
+    from smart_sentry.demo_motor import run_motor_demo
+    from smart_sentry.environment import prepare_environment
+
+    settings = load_settings()
+    prepare_environment(settings)
+    run_motor_demo(settings, typer.echo)
+
+
 @phases_app.command("study")
 def phases_study(dataset: Dataset = "FD001") -> None:
     """Show what the phases of a C-MAPSS set are worth: counts, shuffle test, clusters; into reports/ and MLflow."""

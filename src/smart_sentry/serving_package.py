@@ -69,6 +69,22 @@ def serve_bento(bundle: Path, settings: Settings) -> None:
     os.execve(sys.executable, command, environment)  # noqa: S606 - no shell is wanted: signals go straight to the server
 
 
+def serve_project(settings: Settings) -> None:
+    """Serves the project's own sources until it is stopped: the plant, and the champion where one is packaged. Does not return.
+
+    Raises:
+        ConfigurationError: this package is not installed from a checkout, where the service stands.
+    """
+    root = _SOURCES.parent
+    if not (root / "serving" / "service.py").is_file():
+        raise ConfigurationError(root, "no serving/service.py there", "Run it from a checkout of the project.")
+    address = ["--host", settings.host, "--port", str(settings.port)]
+    service = "serving.service:PredictionService"
+    command = [sys.executable, "-m", "bentoml", "serve", service, "--working-dir", str(root), *address]
+    environment = {"SMART_SENTRY_HOME": str(settings.home.resolve()), **_environment(settings)}
+    os.execve(sys.executable, command, environment)  # noqa: S606 - no shell is wanted: signals go straight to the server
+
+
 def _environment(settings: Settings) -> dict[str, str]:
     """BentoML's own variables, and the sources on the path of the process that builds."""
     path = os.pathsep.join(filter(None, [str(_SOURCES), os.environ.get("PYTHONPATH")]))

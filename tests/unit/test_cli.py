@@ -68,7 +68,7 @@ def test_commands_are_those_that_the_documentation_names() -> None:
     names = {" ".join(parts) for parts in commands()}
     assert names == {
         "", "data", "data get", "data list", "data show", "stage", "train", "evaluate", "predict", "serve", "ui", "demo",
-        "phases", "phases study", "asset", "asset check", "asset new", "calibrate", "score", "simulate",
+        "phases", "phases study", "asset", "asset check", "asset new", "calibrate", "score", "simulate", "monitor", "demo-motor",
     }  # fmt: skip
 
 
