@@ -2,13 +2,15 @@
 
 import sys
 
-from benchmarks import calibration, scoring, serving
+from benchmarks import calibration, monitoring, public_sets, scoring, serving
 from smart_sentry.errors import SmartSentryError
 
 
 def main() -> int:
     try:
-        met = [measure() for measure in (calibration.main, scoring.main, serving.main)]
+        met = [
+            measure() for measure in (calibration.main, public_sets.main, monitoring.main, scoring.main, serving.main)
+        ]
     except SmartSentryError as error:
         print(f"benchmarks: {error}", file=sys.stderr)
         return 1

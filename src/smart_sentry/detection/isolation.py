@@ -132,8 +132,9 @@ class ForestStack:
     def scores(self, features: FloatArray, slots: IntArray) -> FloatArray:
         """(rows,) scores of each row by its own asset's forest; NaN where it has none."""
         out = np.empty(len(features))
+        order = np.argsort(slots, kind="stable")  # asset by asset: the nodes of one forest fit into a core's cache
         _scores(
-            np.ascontiguousarray(features, dtype=np.float32), slots, self.root, self.feature, self.threshold, self.left,
+            np.ascontiguousarray(features, dtype=np.float32), slots, order, self.root, self.feature, self.threshold, self.left,
             self.right, self.path, out,
         )  # fmt: skip
         return out
@@ -141,10 +142,10 @@ class ForestStack:
 
 @njit(cache=True, nogil=True)
 def _scores(
-    features: Any, slots: Any, root: Any, feature: Any, threshold: Any, left: Any, right: Any, path: Any, out: Any
+    features: Any, slots: Any, order: Any, root: Any, feature: Any, threshold: Any, left: Any, right: Any, path: Any, out: Any
 ) -> None:
     trees = root.shape[1]
-    for row in range(slots.size):
+    for row in order:
         slot, total = slots[row], 0.0
         if root[slot, 0] < 0:
             out[row] = np.nan
