@@ -11,11 +11,11 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
-from urllib.parse import quote, unquote
+from urllib.parse import unquote
 
-from smart_sentry.detection.baseline import Baseline
+from smart_sentry.detection.baseline import FACTS, Baseline
 from smart_sentry.errors import ModelUnavailable
-from smart_sentry.files import write_json
+from smart_sentry.files import file_name_of, write_json
 
 ACTIVE = "active.json"
 
@@ -76,7 +76,7 @@ class BaselineStore:
         """Names of the assets that have an active baseline, sorted."""
         if not self.folder.is_dir():
             return []
-        return sorted(unquote(home.name) for home in self.folder.iterdir() if (home / ACTIVE).is_file())
+        return sorted(_asset_of(home) for home in self.folder.iterdir() if (home / ACTIVE).is_file())
 
     def all_active(self) -> dict[str, Baseline]:
         """Every asset's active baseline."""
@@ -92,5 +92,12 @@ class BaselineStore:
 
     def _home(self, asset_id: str) -> Path:
         """An asset's folder; any name is a safe file name after quoting."""
-        quoted = quote(asset_id, safe="")
-        return self.folder / (quoted if quoted.strip(".") else quoted.replace(".", "%2E"))
+        return self.folder / file_name_of(asset_id)
+
+
+def _asset_of(home: Path) -> str:
+    """Whose folder it is. A long name is shortened in the folder's, and stands whole in every baseline."""
+    if "+" not in home.name:
+        return unquote(home.name)
+    active = json.loads((home / ACTIVE).read_text(encoding="utf-8"))["history"][-1]
+    return str(json.loads((home / active / FACTS).read_text(encoding="utf-8"))["asset_id"])

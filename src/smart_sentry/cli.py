@@ -13,6 +13,7 @@ import typer
 if TYPE_CHECKING:
     from smart_sentry.assets import AssetType
     from smart_sentry.baseline_store import BaselineStore
+    from smart_sentry.condition_files import Calibrated
     from smart_sentry.config import Settings
     from smart_sentry.stages.stage import StageContext
 
@@ -254,6 +255,7 @@ def calibrate(
     asset_type: AssetTypeName,
     data: Annotated[Path, typer.Option(help="CSV or Parquet of healthy operation: timestamp, asset_id, signals")],
     seed: Annotated[int, typer.Option(help="of the isolation forests")] = 20,
+    track: Annotated[bool, typer.Option("--track/--no-track", help="log the calibration in MLflow")] = True,
 ) -> None:
     """Learn what healthy operation looks like, for every asset in a file."""
     from rich.progress import Progress
@@ -280,6 +282,8 @@ def calibrate(
         )
         for remark in report.remarks:
             typer.echo(f"  {remark}")
+    if track:
+        _log_calibration(kind.name, data, seed, done, settings)
     refused = sum(one.baseline is None for one in done)
     if len(done) > _SHOWN_ASSETS:
         typer.echo(
@@ -365,6 +369,24 @@ def _condition(asset_type: str) -> tuple[AssetType, BaselineStore, Settings]:
     settings = load_settings()
     kind = load_asset_type(settings.configs_folder / "assets" / f"{asset_type}.yaml")
     return kind, BaselineStore(settings.models_folder / asset_type / "baselines"), settings
+
+
+def _log_calibration(asset_type: str, data: Path, seed: int, done: list[Calibrated], settings: Settings) -> None:
+    """What was calibrated stands whether MLflow takes it or not."""
+    from smart_sentry.errors import TrackingFailed
+    from smart_sentry.files import sha256_of
+    from smart_sentry.tracking.calibration_runs import log_calibration
+    from smart_sentry.tracking.records import CalibrationOutcome, CalibrationRecord
+
+    outcomes = [
+        CalibrationOutcome(one.asset_id, one.version, one.baseline.acceptance if one.baseline else None, one.refusal)
+        for one in done
+    ]
+    record = CalibrationRecord(asset_type, data.name, sha256_of(data), seed, outcomes)
+    try:
+        log_calibration(record, settings.mlruns_folder, settings.mlflow_tracking_uri)
+    except TrackingFailed as problem:
+        typer.echo(str(problem), err=True)
 
 
 def _now() -> str:

@@ -110,7 +110,7 @@ class ConditionMonitor:
             values: (rows, signals) in the asset type's order and units; NaN where there is no number.
         """
         self._reserve(int(slots.max(initial=-1)) + 1)
-        flaws = self._quality.update(values, slots, self._learnt.run_limits)
+        flaws = self._quality.update(values, slots, self._learnt.run_limits, self._learnt.spike_limits)
         known = np.where(flaws == GOOD, values, np.nan)
         if self._phases is None:
             phase = np.full(len(slots), UNKNOWN, dtype=np.int64)

@@ -242,3 +242,13 @@ class NotConfirmed(SmartSentryError):
     def __init__(self, expected: str, found: str) -> None:
         self.expected, self.found = expected, found
         super().__init__(f"nothing was deleted: confirm with {expected!r}, found {found!r}.")
+
+
+class TrackingFailed(SmartSentryError):
+    """MLflow could not be told of something. What was to be logged has happened all the same."""
+
+    def __init__(self, what: str, problem: str) -> None:
+        self.what, self.problem = what, problem
+        super().__init__(
+            f"{what} was not logged in MLflow: {problem}. See SMART_SENTRY_MLFLOW_TRACKING_URI and that mlflow is installed."
+        )

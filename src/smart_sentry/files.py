@@ -9,6 +9,9 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
+
+_LONGEST_NAME, _NAME_BEGINS = 145, 80
 
 
 def write_whole(path: Path, content: bytes | str | Callable[[Path], Any]) -> Path:
@@ -32,6 +35,22 @@ def write_whole(path: Path, content: bytes | str | Callable[[Path], Any]) -> Pat
     finally:
         part.unlink(missing_ok=True)
     return path
+
+
+def file_name_of(text: str) -> str:
+    """A name that any file system takes, for any text: quoted, and shortened to at most 145 characters where that is longer.
+
+    Different texts have different names. Only a shortened name holds a `+`; any other is undone by `urllib.parse.unquote`.
+
+    >>> file_name_of("pump 7/8"), file_name_of("..")
+    ('pump%207%2F8', '%2E%2E')
+    """
+    quoted = quote(text, safe="")
+    if not quoted.strip("."):
+        return quoted.replace(".", "%2E")
+    if len(quoted) <= _LONGEST_NAME:
+        return quoted
+    return f"{quoted[:_NAME_BEGINS]}+{hashlib.sha256(text.encode()).hexdigest()}"
 
 
 def write_json(path: Path, content: Any) -> Path:

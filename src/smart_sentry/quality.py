@@ -1,7 +1,7 @@
 """What is wrong with readings before anything is judged: masks, one for each way in which a sensor lies. Nothing is repaired.
 
-Missing, out of the physical range and stuck are told apart from a machine's faults: the value is masked, so that no detector
-learns from it or alarms on it, and a sensor is blamed.
+Missing, out of the physical range, stuck and spiking are told apart from a machine's faults: the value is masked, so that no
+detector learns from it or alarms on it, and a sensor is blamed.
 """
 
 from __future__ import annotations
@@ -18,11 +18,14 @@ from smart_sentry.assets import AssetType
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
-GOOD, MISSING, OUT_OF_RANGE, STUCK = 0, 1, 2, 3
-FLAWS = ("good", "missing", "out of range", "stuck")
+GOOD, MISSING, OUT_OF_RANGE, STUCK, SPIKE = 0, 1, 2, 3, 4
+FLAWS = ("good", "missing", "out of range", "stuck", "spike")
 """A flaw's code is its place in this tuple."""
 _LEAST_RUN = 20
 _RUN_FACTOR = 3
+_RECENT = 5
+_SPIKE_FACTOR = 3.0
+_SPIKES_BELOW_SECONDS, _TWO_READINGS_BELOW_SECONDS = 10.0, 0.05
 
 
 def run_limits(longest_run: IntArray) -> IntArray:
@@ -49,6 +52,38 @@ def longest_runs(values: FloatArray) -> IntArray:
     return out
 
 
+def longest_spike(sampling_seconds: float) -> int:
+    """Readings for which a signal may be away alone before it has really moved.
+
+    Waiting delays an alarm: by 2 readings where they come by the hundred, by one up to 10 s; slower machines are believed at
+    once.
+
+    >>> [longest_spike(seconds) for seconds in (0.01, 1.0, 10.0)]
+    [2, 1, 0]
+    """
+    if sampling_seconds < _TWO_READINGS_BELOW_SECONDS:
+        return 2
+    return 1 if sampling_seconds < _SPIKES_BELOW_SECONDS else 0
+
+
+def spike_limits(values: FloatArray) -> FloatArray:
+    """(signals,) distance from the median of the last five readings from which one alone is a spike: three times the largest
+    in a healthy (rows, signals) table; infinite for a signal that never moved.
+
+    >>> spike_limits(np.array([[1.0, 5.0], [2.0, 5.0], [1.0, 5.0]])).tolist()
+    [3.0, inf]
+    """
+    out = np.full(values.shape[1], np.inf)
+    for column, signal in enumerate(values.T):
+        known = signal[np.isfinite(signal)]
+        if known.size < 2:
+            continue
+        before = np.lib.stride_tricks.sliding_window_view(np.r_[np.full(_RECENT - 1, known[0]), known[:-1]], _RECENT)
+        farthest = float(np.abs(known[1:] - np.median(before, axis=1)).max())
+        out[column] = _SPIKE_FACTOR * farthest if farthest > 0 else np.inf
+    return out
+
+
 @dataclass
 class QualityLane:
     """Finds flaws in the readings of many assets, in arrival order.
@@ -61,38 +96,57 @@ class QualityLane:
 
     def __post_init__(self) -> None:
         limits = np.array([signal.limits for signal in self.asset_type.signals], dtype=np.float64)
+        self._longest_spike = longest_spike(self.asset_type.sampling_seconds)
         self._low, self._high = limits[:, 0], limits[:, 1]
         self._last = np.empty((0, len(limits)))
         self._run = np.empty((0, len(limits)), dtype=np.int64)
+        self._recent = np.empty((0, len(limits), _RECENT))
+        self._spikes = np.empty((0, len(limits)), dtype=np.int64)
 
-    def update(self, values: FloatArray, slots: IntArray, limits: IntArray) -> NDArray[np.int8]:
+    def update(
+        self, values: FloatArray, slots: IntArray, limits: IntArray, spikes: FloatArray | None = None
+    ) -> NDArray[np.int8]:
         """Takes readings and returns their flaws, (rows, signals) indices into `FLAWS`.
 
         Args:
             values: (rows, signals) in the signals' units; NaN or infinite where there is no number.
             slots: (rows,) assets.
             limits: (assets, signals) from `run_limits`.
+            spikes: (assets, signals) from `spike_limits`; None: nothing is a spike. A spike is in one signal alone, for
+                `longest_spike` readings at most: what moves several signals, or stays, is the machine's.
         """
         fresh = int(slots.max(initial=-1)) + 1 - len(self._last)
         if fresh > 0:
             width = self._last.shape[1]
             self._last = np.vstack([self._last, np.full((fresh, width), np.nan)])
             self._run = np.vstack([self._run, np.zeros((fresh, width), dtype=np.int64)])
+            self._recent = np.concatenate([self._recent, np.full((fresh, width, _RECENT), np.nan)])
+            self._spikes = np.vstack([self._spikes, np.zeros((fresh, width), dtype=np.int64)])
         flaws = np.zeros(values.shape, dtype=np.int8)
-        _find(np.ascontiguousarray(values), slots, self._low, self._high, limits, self._last, self._run, flaws)
+        farthest = np.full(limits.shape, np.inf) if spikes is None else spikes
+        _find(
+            np.ascontiguousarray(values), slots, self._low, self._high, limits, farthest, self._last, self._run, self._recent,
+            self._spikes, self._longest_spike, flaws,
+        )  # fmt: skip
         return flaws
 
     def snapshot(self) -> dict[str, NDArray[Any]]:
         """A copy of what is remembered, as named arrays."""
-        return {"last": self._last.copy(), "run": self._run.copy()}
+        return {
+            "last": self._last.copy(), "run": self._run.copy(), "recent": self._recent.copy(), "spikes": self._spikes.copy(),
+        }  # fmt: skip
 
     def restore(self, snapshot: dict[str, NDArray[Any]]) -> None:
         """Puts a snapshot back."""
         self._last, self._run = snapshot["last"].copy(), snapshot["run"].copy()
+        self._recent, self._spikes = snapshot["recent"].copy(), snapshot["spikes"].copy()
 
 
 @njit(cache=True, nogil=True)
-def _find(values: Any, slots: Any, low: Any, high: Any, limits: Any, last: Any, run: Any, flaws: Any) -> None:
+def _find(
+    values: Any, slots: Any, low: Any, high: Any, limits: Any, farthest: Any, last: Any, run: Any, recent: Any, spikes: Any,
+    longest: int, flaws: Any,
+) -> None:  # fmt: skip
     for row in range(slots.size):
         slot = slots[row]
         for i in range(values.shape[1]):
@@ -107,3 +161,26 @@ def _find(values: Any, slots: Any, low: Any, high: Any, limits: Any, last: Any, 
             last[slot, i] = value
             if run[slot, i] > limits[slot, i]:
                 flaws[row, i] = STUCK
+        _find_spikes(values[row], slot, farthest, recent, spikes, longest, flaws[row])
+
+
+@njit(cache=True, nogil=True)
+def _find_spikes(values: Any, slot: int, farthest: Any, recent: Any, spikes: Any, longest: int, flaws: Any) -> None:
+    """`recent` holds the last good values, the newest last; `spikes` how many readings a signal has been away."""
+    away, alone = -1, 0
+    for i in range(values.size):
+        known = flaws[i] == GOOD and not np.isnan(recent[slot, i, 0])
+        if known and abs(values[i] - np.median(recent[slot, i])) > farthest[slot, i]:
+            away, alone = i, alone + 1
+    for i in range(values.size):
+        if flaws[i] != GOOD:
+            continue
+        if i != away or alone > 1:
+            spikes[slot, i] = 0
+        elif spikes[slot, i] < longest:
+            spikes[slot, i] += 1
+            flaws[i] = SPIKE
+            continue
+        for k in range(_RECENT - 1):
+            recent[slot, i, k] = recent[slot, i, k + 1]
+        recent[slot, i, _RECENT - 1] = values[i]

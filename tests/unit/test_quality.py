@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from condition_sample import pump, running
 
-from smart_sentry.quality import FLAWS, QualityLane, longest_runs, run_limits
+from smart_sentry.quality import FLAWS, QualityLane, longest_runs, run_limits, spike_limits
 
 NEVER = np.full((2, 3), np.iinfo(np.int64).max)
 
@@ -58,3 +58,38 @@ def test_flaws_do_not_depend_on_how_the_stream_is_cut() -> None:
     lane, slots = QualityLane(pump()), np.zeros(len(values), dtype=np.int64)
     parts = [lane.update(values[i : i + 11], slots[i : i + 11], limits) for i in range(0, len(values), 11)]
     np.testing.assert_array_equal(np.concatenate(parts), QualityLane(pump()).update(values, slots, limits))
+
+
+def spiking(values: np.ndarray, interval: float = 0.01) -> np.ndarray:
+    limits = np.tile(spike_limits(running(500, 9)), (1, 1))
+    slots = np.zeros(len(values), dtype=np.int64)
+    codes = QualityLane(pump(sampling_seconds=interval)).update(values, slots, NEVER, limits)
+    return np.array(FLAWS, dtype=object)[codes]
+
+
+def test_single_wild_reading_of_one_signal_is_a_spike_and_its_neighbours_are_good() -> None:
+    values = running(100, 1)
+    values[[30, 60, 61], 2] += 5.0
+    found = spiking(values)
+    assert np.flatnonzero(found[:, 2] == "spike").tolist() == [30, 60, 61]
+    assert (np.delete(found, [30, 60, 61], axis=0) == "good").all()
+
+
+def test_what_stays_away_or_moves_several_signals_is_the_machines() -> None:
+    values = running(100, 1)
+    values[50:, 2] += 5.0
+    assert np.flatnonzero(spiking(values)[:, 2] == "spike").tolist() == [50, 51]
+    both = running(100, 1)
+    both[50] += [40.0, 0, 5.0]
+    assert (spiking(both) == "good").all()
+
+
+def test_slower_machine_is_believed_sooner() -> None:
+    values = running(100, 1)
+    values[50:, 2] += 5.0
+    assert np.flatnonzero(spiking(values, 1.0)[:, 2] == "spike").tolist() == [50]
+    assert (spiking(values, 60.0) == "good").all()
+
+
+def test_healthy_readings_have_no_spike() -> None:
+    assert (spiking(running(20_000, 3)) == "good").all()

@@ -99,7 +99,7 @@ STATUS_OF: dict[type[SmartSentryError], tuple[int, str]] = {
 }
 """Status code and stable error code of every error that a client can meet."""
 
-STATUS_NAMES = {404: "not_found", 405: "method_not_allowed"}
+STATUS_NAMES = {400: "broken_json", 404: "not_found", 405: "method_not_allowed"}
 """Error codes of what the framework itself refuses."""
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -39,11 +39,13 @@ class ApiKeys:
             roles.append((key, ROLES.index(role)))
         return cls(tuple(roles))
 
-    def require(self, role: str) -> Callable[[str | None], None]:
-        """A dependency that lets only keys of this role, or of a higher one, through."""
+    def require(self, role: str) -> Callable[[str | None], Coroutine[None, None, None]]:
+        """A dependency that lets only keys of this role, or of a higher one, through; async, so that it needs no thread."""
         least = ROLES.index(role)
 
-        def check(x_api_key: Annotated[str | None, Header(description="API key, where keys are set")] = None) -> None:
+        async def check(
+            x_api_key: Annotated[str | None, Header(description="API key, where keys are set")] = None,
+        ) -> None:
             if not self.roles:
                 return
             given = (x_api_key or "").encode()

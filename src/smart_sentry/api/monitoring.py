@@ -2,37 +2,40 @@
 
 from __future__ import annotations
 
-import gzip
 import math
-import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 from uuid import uuid4
 
 from fastapi import APIRouter, Depends, Query, Request
-from pydantic import ValidationError
+from pydantic import AwareDatetime, ValidationError
 from starlette.concurrency import run_in_threadpool
 
 from smart_sentry.api.documentation import refusal
-from smart_sentry.api.errors import BodyTooLarge, BrokenJson, InvalidRequest, UnsupportedMediaType
+from smart_sentry.api.errors import BrokenJson, InvalidRequest
+from smart_sentry.api.gathering import Gatherer
+from smart_sentry.api.json_route import json_route
 from smart_sentry.api.keys import ApiKeys
 from smart_sentry.contracts import monitoring as messages
 from smart_sentry.contracts.alarms import AlarmAction
 from smart_sentry.contracts.prediction import ErrorDetail
-from smart_sentry.plant.calibrations import Calibrations
+from smart_sentry.plant.alarm_figures import alarm_figures
+from smart_sentry.plant.calibrations import Calibrations, Track
 from smart_sentry.plant.incoming import Incoming
 from smart_sentry.plant.plant import Plant, Taken
 from smart_sentry.plant.purge import purge
+from smart_sentry.plant.retention import Retention
 from smart_sentry.plant.status import asset_status, baseline_of, plant_status
 from smart_sentry.plant.what_if import what_if
 from smart_sentry.stores.notes import Note
 from smart_sentry.stores.span import Span
 
 _MOST_HISTORY = 10_000
+_SECONDS_OF_1971 = 31_622_400.0  # a leap year after 1970: the longest span of key figures begins no earlier
 _REFUSALS: dict[int | str, dict[str, Any]] = {code: refusal(code) for code in (401, 403, 404, 409, 422, 503)}
+_BODY_REFUSALS: dict[int | str, dict[str, Any]] = {code: refusal(code) for code in (400, 413, 415)}
 AssetId = Annotated[messages.Name, Query()]
 
 
@@ -42,32 +45,67 @@ class Desk:
     Args:
         open_plant: opens the plant when the service starts.
         archive_folder: where purged data go.
+        retention_days: how long measurements are kept; None: for ever.
+        track: told of every accepted calibration; None: nobody is.
     """
 
-    def __init__(self, open_plant: Callable[[], Plant], archive_folder: Path) -> None:
-        self._open_plant = open_plant
+    def __init__(
+        self, open_plant: Callable[[], Plant], archive_folder: Path, retention_days: float | None = None,
+        track: Track | None = None,
+    ) -> None:  # fmt: skip
+        self._open_plant, self._retention_days, self._track = open_plant, retention_days, track
         self.archive_folder = archive_folder
+        self.gather = Gatherer(self._take_each)
         self.plant: Plant
         self.calibrations: Calibrations
+        self._retention: Retention | None = None
 
     def start(self) -> None:
         """Opens the plant and settles what a stop cut off."""
         self.plant = self._open_plant()
-        self.calibrations = Calibrations(self.plant)
+        self.calibrations = Calibrations(self.plant, self._track)
+        if self._retention_days is not None:
+            self._retention = Retention(self.plant, self._retention_days)
+            self._retention.start()
 
     def close(self) -> None:
         """Stores the state of the monitors and lets go of the database."""
+        self.gather.close()
         self.calibrations.close()
+        if self._retention is not None:
+            self._retention.close()
         with self.plant.lock, self.plant.store.transaction() as batch:
             self.plant.save(batch)
         self.plant.store.close()
 
+    def take(self, readings: Sequence[messages.SensorReading]) -> tuple[list[Incoming], Taken]:
+        """Takes readings of one request, all or none."""
+        now = self.plant.clock()
+        incoming = [
+            Incoming(
+                reading.asset_id, reading.event_id or str(uuid4()),
+                now if reading.timestamp is None else reading.timestamp.timestamp(),
+                reading.__pydantic_extra__ or {}, reading.asset_type,
+            )
+            for reading in readings
+        ]  # fmt: skip
+        return incoming, self.plant.take(incoming, "http")
+
+    def _take_each(self, readings: Sequence[messages.SensorReading]) -> list[messages.ReadingsTaken]:
+        incoming, taken = self.take(readings)
+        return [
+            messages.ReadingsTaken.model_construct(
+                accepted=int(new), duplicates=int(not new), flagged=int(flag), event_ids=[one.reading_id]
+            )
+            for one, new, flag in zip(incoming, taken.new.tolist(), taken.flag.tolist(), strict=True)
+        ]
+
 
 def monitoring_router(desk: Desk, keys: ApiKeys, body_limit_bytes: int) -> APIRouter:
     """All routes below /api/v1."""
-    router = APIRouter(prefix="/api/v1", responses=_REFUSALS)
+    router = APIRouter(prefix="/api/v1", responses=_REFUSALS, route_class=json_route(body_limit_bytes))
     may = {role: [Depends(keys.require(role))] for role in ("read", "ingest", "operate", "admin")}
-    _add_data(router, desk, may, body_limit_bytes)
+    _add_data(router, desk, may)
     _add_calibration(router, desk, may)
     _add_alarms(router, desk, may)
     _add_notes(router, desk, may)
@@ -75,10 +113,16 @@ def monitoring_router(desk: Desk, keys: ApiKeys, body_limit_bytes: int) -> APIRo
     return router
 
 
-def _add_data(router: APIRouter, desk: Desk, may: dict[str, Any], body_limit_bytes: int) -> None:
-    @router.post("/data/simple", tags=["data"], dependencies=may["ingest"], summary="Store and judge one reading")
-    def simple(reading: messages.SensorReading) -> messages.ReadingsTaken:
-        return _take(desk, [reading])
+def _add_data(router: APIRouter, desk: Desk, may: dict[str, Any]) -> None:
+    @router.post(
+        "/data/simple",
+        responses=_BODY_REFUSALS,
+        tags=["data"],
+        dependencies=may["ingest"],
+        summary="Store and judge one reading",
+    )
+    async def simple(reading: messages.SensorReading) -> messages.ReadingsTaken:
+        return await desk.gather(reading)
 
     schema = {
         "application/json": {
@@ -90,10 +134,10 @@ def _add_data(router: APIRouter, desk: Desk, may: dict[str, Any], body_limit_byt
     @router.post(
         "/data/batch", tags=["data"], dependencies=may["ingest"], summary="Store and judge many readings; gzip is taken",
         openapi_extra={"requestBody": {"required": True, "content": schema}},
-        responses={code: refusal(code) for code in (400, 413, 415)},
+        responses=_BODY_REFUSALS,
     )  # fmt: skip
     async def batch(request: Request) -> messages.ReadingsTaken:
-        body = await _body(request, body_limit_bytes)
+        body = await request.body()
         return await run_in_threadpool(lambda: _take(desk, _parsed(body).readings))
 
     @router.get(
@@ -121,7 +165,7 @@ def _add_data(router: APIRouter, desk: Desk, may: dict[str, Any], body_limit_byt
 
 def _add_calibration(router: APIRouter, desk: Desk, may: dict[str, Any]) -> None:
     @router.post(
-        "/calibration/start", tags=["calibration"], dependencies=may["operate"], status_code=202,
+        "/calibration/start", responses=_BODY_REFUSALS, tags=["calibration"], dependencies=may["operate"], status_code=202,
         summary="Learn what is healthy from the last minutes",
     )  # fmt: skip
     def start(asked: messages.CalibrationRequest) -> messages.CalibrationStarted:
@@ -174,7 +218,27 @@ def _add_alarms(router: APIRouter, desk: Desk, may: dict[str, Any]) -> None:
         ]
         return {"alarms": shown, "transitions": [vars(step) | {"time": _time(step.time)} for step in steps]}
 
-    @router.post("/alarms", tags=["alarms"], dependencies=may["operate"], summary="Acknowledge, shelve, comment, ...")
+    @router.get(
+        "/alarms/kpis", tags=["alarms"], dependencies=may["read"], summary="Key figures of the alarm system (ISA-18.2)"
+    )
+    def figures(
+        asset_id: Annotated[messages.Name | None, Query()] = None,
+        hours: Annotated[float, Query(ge=0.1, le=8784, description="how much is looked at")] = 24.0,
+        operators: Annotated[int, Query(ge=1, le=1000, description="who share the alarms")] = 1,
+        end: Annotated[AwareDatetime | None, Query(description="when the hours end; default: now")] = None,
+    ) -> messages.AlarmFigures:
+        last = desk.plant.clock() if end is None else end.timestamp()
+        if last < _SECONDS_OF_1971:
+            raise InvalidRequest([ErrorDetail(field="end", reason="expected a time after 1971")])
+        return alarm_figures(desk.plant, asset_id, last - 3600.0 * hours, last, operators)
+
+    @router.post(
+        "/alarms",
+        responses=_BODY_REFUSALS,
+        tags=["alarms"],
+        dependencies=may["operate"],
+        summary="Acknowledge, shelve, comment, ...",
+    )
     def act(asked: messages.AlarmRequest) -> dict[str, Any]:
         until = None if asked.until is None else asked.until.timestamp()
         done = desk.plant.act(
@@ -196,44 +260,61 @@ def _add_notes(router: APIRouter, desk: Desk, may: dict[str, Any]) -> None:
             for one in found
         ]
 
-    @router.post("/logs", tags=["notes"], dependencies=may["operate"], status_code=201, summary="Write a note")
+    @router.post(
+        "/logs",
+        responses=_BODY_REFUSALS,
+        tags=["notes"],
+        dependencies=may["operate"],
+        status_code=201,
+        summary="Write a note",
+    )
     def write(asked: messages.NoteRequest) -> dict[str, int]:
-        desk.plant.type_of(asked.asset_id)
         note = Note(asked.asset_id, asked.kind, asked.author, desk.plant.clock(), asked.text, asked.corrects)
-        with desk.plant.store.transaction(assets=[asked.asset_id]) as batch:
-            return {"note_id": batch.notes.add(note)}
+        with desk.plant.lock:  # no purge between the question whether the asset is known and the note about it
+            desk.plant.type_of(asked.asset_id)
+            with desk.plant.store.transaction(assets=[asked.asset_id]) as batch:
+                return {"note_id": batch.notes.add(note)}
 
 
 def _add_system(router: APIRouter, desk: Desk, may: dict[str, Any]) -> None:
-    @router.post("/whatif", tags=["monitoring"], dependencies=may["read"], summary="Judge hypothetical readings")
+    @router.post(
+        "/whatif",
+        responses=_BODY_REFUSALS,
+        tags=["monitoring"],
+        dependencies=may["read"],
+        summary="Judge hypothetical readings",
+    )
     def hypothetical(asked: messages.WhatIfRequest) -> dict[str, Any]:
         return what_if(desk.plant, asked.asset_id, asked.readings)
 
-    @router.post("/maintenance", tags=["monitoring"], dependencies=may["operate"], summary="Record a maintenance")
+    @router.post(
+        "/maintenance",
+        responses=_BODY_REFUSALS,
+        tags=["monitoring"],
+        dependencies=may["operate"],
+        summary="Record a maintenance",
+    )
     def maintenance(asked: messages.MaintenanceRequest) -> messages.AssetStatus:
         desk.plant.maintain(asked.asset_id, asked.author, asked.reason)
         return asset_status(desk.plant, asked.asset_id)
 
-    @router.post("/system/purge", tags=["system"], dependencies=may["admin"], summary="Delete an asset, or everything")
+    @router.post(
+        "/system/purge",
+        responses=_BODY_REFUSALS,
+        tags=["system"],
+        dependencies=may["admin"],
+        summary="Delete an asset, or everything",
+    )
     def delete(asked: messages.PurgeRequest) -> dict[str, Any]:
         folder = desk.archive_folder if asked.archive else None
         return purge(desk.plant, asked.asset_id, asked.confirm, folder, asked.author)
 
 
 def _take(desk: Desk, readings: list[messages.SensorReading]) -> messages.ReadingsTaken:
-    now = desk.plant.clock()
-    incoming = [
-        Incoming(
-            reading.asset_id, reading.event_id or str(uuid4()),
-            now if reading.timestamp is None else reading.timestamp.timestamp(),
-            reading.__pydantic_extra__ or {}, reading.asset_type,
-        )
-        for reading in readings
-    ]  # fmt: skip
-    taken: Taken = desk.plant.take(incoming, "http")
+    incoming, taken = desk.take(readings)
     accepted = int(taken.new.sum())
     return messages.ReadingsTaken(
-        accepted=accepted, duplicates=len(incoming) - accepted, flagged=taken.flagged,
+        accepted=accepted, duplicates=len(incoming) - accepted, flagged=int(taken.flag.sum()),
         event_ids=[reading.reading_id for reading in incoming],
     )  # fmt: skip
 
@@ -250,40 +331,6 @@ def _parsed(body: bytes) -> messages.ReadingBatch:
             for one in mistakes
         ]
         raise InvalidRequest(details) from error
-
-
-async def _body(request: Request, limit_bytes: int) -> bytes:
-    """The body of a JSON request, unpacked; never more than the limit in memory."""
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type != "application/json":
-        raise UnsupportedMediaType("content-type", "application/json", media_type)
-    encoding = request.headers.get("content-encoding", "identity").lower()
-    if encoding not in ("identity", "gzip"):
-        raise UnsupportedMediaType("content-encoding", "gzip or none", encoding)
-    parts, size = [], 0
-    async for part in request.stream():
-        size += len(part)
-        if size > limit_bytes:
-            raise BodyTooLarge(limit_bytes)
-        parts.append(part)
-    body = b"".join(parts)
-    if encoding == "identity":
-        return body
-    try:
-        unpacked = await run_in_threadpool(partial(_unpacked, body, limit_bytes))
-    except (gzip.BadGzipFile, zlib.error, EOFError) as error:
-        raise BrokenJson(f"not valid gzip: {error}") from error
-    return unpacked
-
-
-def _unpacked(body: bytes, limit_bytes: int) -> bytes:
-    unpacker = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
-    unpacked = unpacker.decompress(body, limit_bytes + 1)
-    if len(unpacked) > limit_bytes:
-        raise BodyTooLarge(limit_bytes)
-    if not unpacker.eof:
-        raise EOFError("it ends too early")
-    return unpacked
 
 
 def _time(seconds: float) -> str | None:

@@ -21,7 +21,7 @@ from smart_sentry.answers import answer_histories
 from smart_sentry.api.batching import AdaptiveBatcher
 from smart_sentry.api.documentation import refusal, with_prediction
 from smart_sentry.api.endpoint import PATH, PredictionEndpoint
-from smart_sentry.api.errors import STATUS_NAMES, InvalidRequest, error_body, http_error
+from smart_sentry.api.errors import STATUS_NAMES, BrokenJson, InvalidRequest, error_body, http_error
 from smart_sentry.api.keys import ApiKeys
 from smart_sentry.api.metrics import CONTENT_TYPE, ServiceMetrics
 from smart_sentry.api.model import ModelDescription, describe
@@ -31,6 +31,7 @@ from smart_sentry.bundle import Bundle
 from smart_sentry.config import Settings
 from smart_sentry.contracts.prediction import ErrorDetail
 from smart_sentry.errors import SmartSentryError
+from smart_sentry.plant.calibrations import Track
 from smart_sentry.plant.plant import Plant
 
 _UNAVAILABLE: dict[int | str, dict[str, Any]] = {503: refusal(503)}
@@ -38,7 +39,7 @@ _UNAVAILABLE: dict[int | str, dict[str, Any]] = {503: refusal(503)}
 
 def create_app(
     load: Callable[[], Bundle], settings: Settings, swagger_folder: str = "/static_content",
-    open_plant: Callable[[], Plant] | None = None,
+    open_plant: Callable[[], Plant] | None = None, track: Track | None = None,
 ) -> FastAPI:  # fmt: skip
     """Builds the application. Its model is loaded when it starts.
 
@@ -46,11 +47,13 @@ def create_app(
         load: brings a verified bundle, or raises why it cannot; then /ready, /model and /predict answer 503.
         settings: how much one request may ask.
         open_plant: opens the plant that /api/v1 is about; None: predictions only.
+        track: told of every accepted calibration; None: nobody is.
         swagger_folder: where the server has Swagger UI's own files, so that /docs needs no network; BentoML's by default.
     """
     served, metrics = ServedModel(load), ServiceMetrics()
     batcher = AdaptiveBatcher(lambda histories: answer_histories(served.bundle(), histories), metrics.passed)
-    desk = None if open_plant is None else Desk(open_plant, settings.home / "data" / "archive")
+    archive = settings.home / "data" / "archive"
+    desk = None if open_plant is None else Desk(open_plant, archive, settings.retention_days, track)
     endpoint = PredictionEndpoint(served, settings, batcher, metrics)
 
     @asynccontextmanager
@@ -87,6 +90,7 @@ def create_app(
     app.add_exception_handler(RequestValidationError, _tell_mistakes)
     app.add_exception_handler(SmartSentryError, _tell_error)
     app.add_exception_handler(HTTPException, _tell_http_exception)
+    app.add_exception_handler(Exception, _tell_error)  # Starlette raises it again, for the server's log
     app.state.served, app.state.endpoint = served, endpoint
     app.openapi = partial(_openapi, app, served)  # type: ignore[method-assign]
     return app
@@ -142,7 +146,8 @@ async def _tell_mistakes(_: Request, error: Exception) -> Response:
         ErrorDetail(field=".".join(str(part) for part in one["loc"]) or "body", reason=str(one["msg"]))
         for one in error.errors()
     ]
-    status, body = http_error(InvalidRequest(details))
+    broken = next((one for one in error.errors() if one["type"] == "json_invalid"), None)
+    status, body = http_error(InvalidRequest(details) if broken is None else BrokenJson(broken["ctx"]["error"]))
     return JSONResponse(body.model_dump(), status)
 
 

@@ -11,6 +11,8 @@ Text = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]+$")]
 Name = Annotated[Text, Field(min_length=1, max_length=128)]
 Person = Annotated[Text, Field(min_length=1, max_length=128, description="who says so, for the record")]
 Value = Annotated[float, Field(allow_inf_nan=False, strict=True)] | None
+Lines = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$")]
+"""Text of several lines. A null character is no text: PostgreSQL cannot store it."""
 
 _MOST_SIGNALS = 1000
 
@@ -58,7 +60,7 @@ class CalibrationRequest(_Strict):
     """Which asset to calibrate, on how much of its past."""
 
     asset_id: Name
-    lookback_minutes: Annotated[float, Field(gt=0, le=525_600)] = 10.0
+    lookback_minutes: Annotated[float, Field(gt=0, le=525_600, strict=True)] = 10.0
     author: Person = "operator"
 
 
@@ -125,8 +127,83 @@ class AlarmRequest(_Strict):
     key: Name = "anomaly"
     action: Literal["acknowledge", "shelve", "unshelve", "take out of service", "return to service", "comment"]
     author: Person
-    reason: Annotated[str, Field(max_length=2000)] = ""
+    reason: Annotated[Lines, Field(max_length=2000)] = ""
     until: AwareDatetime | None = Field(default=None, description="when a shelf ends")
+
+
+class AlarmRate(_Strict):
+    """Calls of an operator in 10 minutes; about 1 is acceptable."""
+
+    mean: float = Field(description="over the whole span")
+    peak: float = Field(description="the busiest 10 minutes")
+
+
+class AlarmFlood(_Strict):
+    """A stretch of 10-minute windows with more than 10 calls an operator."""
+
+    start: datetime
+    end: datetime
+    count: int
+
+
+class ChatteringAlarm(_Strict):
+    """An alarm that rose or fell 3 times or more within a minute."""
+
+    asset_id: str
+    key: str
+    most_per_minute: int
+    start: datetime = Field(description="of the busiest minute")
+
+
+class StaleAlarm(_Strict):
+    """An alarm that stood for over 24 hours."""
+
+    asset_id: str
+    key: str
+    start: datetime
+    hours: float
+    standing: bool = Field(description="whether it still stood at the end")
+
+
+class FrequentAlarm(_Strict):
+    """One of the ten alarms that call most often."""
+
+    asset_id: str
+    key: str
+    count: int
+    share: float = Field(ge=0, le=1, description="of all calls")
+
+
+class PriorityShare(_Strict):
+    """Calls of one priority; the standard's aim is 80 % low, 15 % medium, 5 % high and critical."""
+
+    priority: str
+    count: int
+    share: float = Field(ge=0, le=1)
+
+
+class AcknowledgeTime(_Strict):
+    """From the first call to the acknowledgement."""
+
+    mean_seconds: float | None = Field(description="null: nothing was acknowledged")
+    acknowledged: int
+    unacknowledged: int
+
+
+class AlarmFigures(_Strict):
+    """Whether the alarm system itself is healthy: key figures after ISA-18.2 of start <= time < end."""
+
+    start: datetime
+    end: datetime
+    operators: int
+    annunciations: int = Field(description="calls of an operator: an alarm rises, rises again or comes back standing")
+    rate: AlarmRate
+    floods: list[AlarmFlood]
+    chattering: list[ChatteringAlarm]
+    stale: list[StaleAlarm]
+    most_frequent: list[FrequentAlarm]
+    priorities: list[PriorityShare]
+    acknowledge_time: AcknowledgeTime
 
 
 class NoteRequest(_Strict):
@@ -135,8 +212,10 @@ class NoteRequest(_Strict):
     asset_id: Name
     kind: Literal["observation", "maintenance", "operating change", "fault", "other"] = "observation"
     author: Person
-    text: Annotated[str, Field(min_length=1, max_length=10_000)]
-    corrects: int | None = Field(default=None, description="number of the note that this one corrects")
+    text: Annotated[Lines, Field(min_length=1, max_length=10_000)]
+    corrects: Annotated[int, Field(ge=1, le=2**63 - 1, strict=True)] | None = Field(
+        default=None, description="number of the note that this one corrects"
+    )
 
 
 class MaintenanceRequest(_Strict):
@@ -144,7 +223,7 @@ class MaintenanceRequest(_Strict):
 
     asset_id: Name
     author: Person
-    reason: Annotated[str, Field(min_length=1, max_length=2000)]
+    reason: Annotated[Lines, Field(min_length=1, max_length=2000)]
 
 
 class WhatIfRequest(_Strict):
@@ -159,5 +238,5 @@ class PurgeRequest(_Strict):
 
     asset_id: Name | None = Field(default=None, description="null: everything")
     confirm: str = Field(description="the asset's name once more, or ALL")
-    archive: bool = Field(default=True, description="write everything to Parquet files first")
+    archive: bool = Field(default=True, strict=True, description="write everything to Parquet files first")
     author: Person = "operator"

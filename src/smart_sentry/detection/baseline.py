@@ -137,6 +137,7 @@ class Baseline:
         phase_rule: the learnt numbers of the phase rule, None without one.
         reading_forest, window_forest: the two voters; None where there were too few steps.
         longest_run: (signals,) longest run of equal values in the calibration; 0 for a signal that never moved.
+        spike_limit: (signals,) from quality.spike_limits.
         acceptance: the report.
         created: ISO 8601 time.
     """
@@ -151,6 +152,7 @@ class Baseline:
     reading_forest: Forest | None
     window_forest: Forest | None
     longest_run: NDArray[np.int64]
+    spike_limit: FloatArray
     acceptance: Acceptance
     created: str
     version: str = field(default="", compare=False)
@@ -205,12 +207,13 @@ class Baseline:
         return cls(
             facts["asset_id"], facts["asset_type"], facts["sampling_seconds"], tuple(facts["channels"]),
             Settings(*_parts(arrays, "settings", _SETTINGS)), phases, facts["phase_rule"], forests[0], forests[1],
-            arrays["longest_run"], acceptance, facts["created"], facts["sha256"][:12],
+            arrays["longest_run"], arrays["spike_limit"], acceptance, facts["created"], facts["sha256"][:12],
         )  # fmt: skip
 
     def _arrays(self) -> dict[str, NDArray[Any]]:
         arrays = {f"settings/{name}": getattr(self.settings, name) for name in _SETTINGS} | {
-            "longest_run": self.longest_run
+            "longest_run": self.longest_run,
+            "spike_limit": self.spike_limit,
         }
         for name, part in self.phases.items():
             arrays |= {f"{name}/normal/{key}": getattr(part.normal, key) for key in ("centre", "scale", "slope")}

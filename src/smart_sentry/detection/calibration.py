@@ -17,7 +17,7 @@ from smart_sentry.errors import ContaminatedCalibration, InsufficientData
 from smart_sentry.features.steps import StepMaker, Steps, channel_names, window_feature_names, window_length
 from smart_sentry.phase_machine import UNKNOWN, PhaseMachine, PhaseNumbers, learn_phase_numbers
 from smart_sentry.phases import PHASES, Phase
-from smart_sentry.quality import GOOD, QualityLane, longest_runs
+from smart_sentry.quality import GOOD, QualityLane, longest_runs, spike_limits
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -57,6 +57,7 @@ class HealthySteps:
         starts: transitions into STARTUP.
         numbers: what the phase rule learnt, None without one.
         missing: share of values that were missing or masked.
+        values: (rows, signals) readings, NaN where masked.
     """
 
     steps: Steps
@@ -65,6 +66,7 @@ class HealthySteps:
     starts: int
     numbers: PhaseNumbers | None
     missing: float
+    values: FloatArray
 
 
 def calibrate(asset_id: str, asset_type: AssetType, readings: Readings, *, created: str, seed: int) -> Baseline:
@@ -117,6 +119,7 @@ def calibrate(asset_id: str, asset_type: AssetType, readings: Readings, *, creat
         asset_id=asset_id, asset_type=asset_type.name, sampling_seconds=asset_type.sampling_seconds, channels=channels,
         settings=settings, phases=phases, phase_rule=None if healthy.numbers is None else healthy.numbers._asdict(),
         reading_forest=forests[0], window_forest=forests[1], longest_run=longest_runs(readings.values),
+        spike_limit=spike_limits(healthy.values),
         acceptance=acceptance, created=created,
     )  # fmt: skip
 
@@ -135,7 +138,7 @@ def healthy_steps(asset_type: AssetType, readings: Readings) -> HealthySteps:
     broken = np.cumsum(gap | changed)[steps.row]
     restarts = np.diff(broken, prepend=-1) != 0
     starts = int(np.sum((np.diff(phase) != 0) & (phase[1:] == PHASES.index(Phase.STARTUP))))
-    return HealthySteps(steps, phase[steps.row], restarts, starts, numbers, float(np.mean(flaws != GOOD)))
+    return HealthySteps(steps, phase[steps.row], restarts, starts, numbers, float(np.mean(flaws != GOOD)), values)
 
 
 def _phase_of(asset_type: AssetType, values: FloatArray) -> tuple[IntArray, PhaseNumbers | None]:

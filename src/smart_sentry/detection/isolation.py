@@ -142,7 +142,16 @@ class ForestStack:
 
 @njit(cache=True, nogil=True)
 def _scores(
-    features: Any, slots: Any, order: Any, root: Any, feature: Any, threshold: Any, left: Any, right: Any, path: Any, out: Any
+    features: Any,
+    slots: Any,
+    order: Any,
+    root: Any,
+    feature: Any,
+    threshold: Any,
+    left: Any,
+    right: Any,
+    path: Any,
+    out: Any,
 ) -> None:
     trees = root.shape[1]
     for row in order:

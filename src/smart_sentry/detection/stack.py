@@ -27,7 +27,7 @@ class BaselineStack:
     """What was learnt of assets 0, 1, ...; an asset without a baseline has no detector and no forest.
 
     Attributes:
-        run_limits: (assets, signals) from quality.run_limits.
+        run_limits, spike_limits: (assets, signals) as in quality.
         settings: (assets, 4, settings) centre, scale, low and high of each setting.
         centre, scale: (assets, phases, channels). slope: (assets, phases, channels, terms).
         detectors: of all assets and phases.
@@ -35,6 +35,7 @@ class BaselineStack:
     """
 
     run_limits: IntArray
+    spike_limits: FloatArray
     settings: FloatArray
     centre: FloatArray
     scale: FloatArray
@@ -49,6 +50,7 @@ class BaselineStack:
         settings = len(asset_type.setting_names)
         stack = cls(
             np.full((assets, len(asset_type.signals)), np.iinfo(np.int64).max),
+            np.full((assets, len(asset_type.signals)), np.inf),
             np.ones((assets, 4, settings)),
             np.zeros((assets, phases, channels)),
             np.ones((assets, phases, channels)),
@@ -66,6 +68,7 @@ class BaselineStack:
 
     def _put(self, slot: int, baseline: Baseline) -> None:
         self.run_limits[slot] = run_limits(baseline.longest_run)
+        self.spike_limits[slot] = baseline.spike_limit
         its = baseline.settings
         self.settings[slot] = np.stack([its.centre, its.scale, its.low, its.high])
         for name, part in baseline.phases.items():
@@ -84,6 +87,7 @@ class BaselineStack:
         return replace(
             self,
             run_limits=more(self.run_limits, np.iinfo(np.int64).max),
+            spike_limits=more(self.spike_limits, np.inf),
             settings=more(self.settings, 1.0),
             centre=more(self.centre, 0.0),
             scale=more(self.scale, 1.0),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -12,10 +14,11 @@ import numpy as np
 
 from smart_sentry.detection.baseline import Acceptance, Baseline
 from smart_sentry.detection.calibration import LEAST_READINGS, Readings, calibrate
-from smart_sentry.errors import InsufficientData, SmartSentryError, StateForbids
+from smart_sentry.errors import InsufficientData, SmartSentryError, StateForbids, TrackingFailed
 from smart_sentry.plant.plant import Plant
 from smart_sentry.stores.asset_states import AssetState, State
 from smart_sentry.stores.span import Span
+from smart_sentry.tracking.records import CalibrationOutcome, CalibrationRecord
 
 _log = logging.getLogger(__name__)
 _SEED = 20
@@ -46,15 +49,20 @@ class CalibrationStatus:
     problem: str | None = None
 
 
+Track = Callable[[CalibrationRecord], object]
+
+
 class Calibrations:
     """Calibrates assets of a plant in the background, two at a time.
 
     Args:
         plant: has the readings, and takes the baselines.
+        track: told of every accepted calibration once its baseline is active; what it raises is only logged.
     """
 
-    def __init__(self, plant: Plant) -> None:
+    def __init__(self, plant: Plant, track: Track | None = None) -> None:
         self._plant = plant
+        self._track = track
         self._statuses: dict[str, CalibrationStatus] = {}
         self._lock = threading.Lock()
         self._pool = ThreadPoolExecutor(2, "calibration")
@@ -67,6 +75,11 @@ class Calibrations:
             UnknownAsset: no reading of it has come. StateForbids: one is running.
             InsufficientData: fewer than 100 readings.
         """
+        # A purge comes before or after: it neither takes the readings away nor leaves a state behind.
+        with self._plant.lock:
+            return self._start(asset_id, lookback_minutes, author)
+
+    def _start(self, asset_id: str, lookback_minutes: float, author: str) -> int:
         plant = self._plant
         name = plant.type_of(asset_id)
         readings = self._recent(asset_id, lookback_minutes)
@@ -118,6 +131,20 @@ class Calibrations:
         except Exception:  # noqa: BLE001 - the outermost loop of a background thread: it must be told
             _log.exception("the calibration of %s failed", asset_id)
             self._give_up(asset_id, before, "failed", "The calibration failed; the service's log says why.")
+        else:
+            self._tell_tracking(asset_id, kind.name, readings, version, baseline.acceptance)
+
+    def _tell_tracking(
+        self, asset_id: str, asset_type: str, readings: Readings, version: str, acceptance: Acceptance
+    ) -> None:
+        if self._track is None:
+            return
+        checksum = hashlib.sha256(readings.seconds.tobytes() + readings.values.tobytes()).hexdigest()
+        outcome = CalibrationOutcome(asset_id, version, acceptance, None)
+        try:
+            self._track(CalibrationRecord(asset_type, "readings over HTTP", checksum, _SEED, (outcome,)))
+        except TrackingFailed as problem:
+            _log.warning("the calibration of %s stands: %s", asset_id, problem, exc_info=True)
 
     def _accepted(self, asset_id: str, baseline: Baseline, version: str, rows: int) -> CalibrationStatus:
         return CalibrationStatus(asset_id, "accepted", 1.0, rows, version, baseline.acceptance)

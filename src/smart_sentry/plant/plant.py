@@ -29,7 +29,6 @@ from smart_sentry.phases import PHASES
 from smart_sentry.plant.incoming import Incoming, refuse_wrong_times, type_by_signals, values_of
 from smart_sentry.plant.watch import Watch
 from smart_sentry.stores.alarm_log import AlarmState
-from smart_sentry.stores.alarm_log import AlarmTransition as LoggedTransition
 from smart_sentry.stores.assessments import AssessmentRows
 from smart_sentry.stores.asset_states import AssetState
 from smart_sentry.stores.audit import AuditEntry
@@ -51,12 +50,12 @@ class Taken:
 
     Attributes:
         new: (rows,) whether a reading was new; a known one is not scored again.
-        flagged: how many of the new ones were flagged.
+        flag: (rows,) whether it is new and was flagged.
         transitions: of alarms.
     """
 
     new: NDArray[np.bool_]
-    flagged: int
+    flag: NDArray[np.bool_]
     transitions: tuple[AlarmTransition, ...]
 
 
@@ -100,7 +99,8 @@ class Plant:
         with self.lock:
             parts = self._by_type(readings)
             new = np.zeros(len(readings), dtype=np.bool_)
-            flagged, transitions = 0, []
+            flags = np.zeros(len(readings), dtype=np.bool_)
+            transitions: list[AlarmTransition] = []
             try:
                 with self.store.transaction(assets=sorted({reading.asset_id for reading in readings})) as batch:
                     for name, positions in parts.items():
@@ -108,7 +108,7 @@ class Plant:
                         values = values_of(self.asset_types[name], mine, positions)
                         fresh, its_flags, its_transitions = self._take_part(batch, name, mine, values, source, now)
                         new[positions] = fresh
-                        flagged += its_flags
+                        flags[positions] = its_flags
                         transitions += its_transitions
                     self._unsaved += int(new.sum())
                     if self._unsaved >= SNAPSHOT_READINGS or now - self._saved_at >= SNAPSHOT_SECONDS:
@@ -116,7 +116,7 @@ class Plant:
             except BaseException:
                 self.restore()  # the monitors may be ahead of the database
                 raise
-            return Taken(new, flagged, tuple(transitions))
+            return Taken(new, flags, tuple(transitions))
 
     def watch_of(self, asset_id: str) -> Watch:
         """The watch that an asset is under.
@@ -168,10 +168,14 @@ class Plant:
         """Records a maintenance: the degradation index begins at 0 again."""
         with self.lock:
             watch = self.watch_of(asset_id)
-            with self.store.transaction(assets=[asset_id]) as batch:
-                watch.monitor.maintain(asset_id)
-                batch.audit.add(AuditEntry(self.clock(), author, "maintenance", asset_id, {"reason": reason}))
-                self.save(batch)
+            try:
+                with self.store.transaction(assets=[asset_id]) as batch:
+                    watch.monitor.maintain(asset_id)
+                    batch.audit.add(AuditEntry(self.clock(), author, "maintenance", asset_id, {"reason": reason}))
+                    self.save(batch)
+            except BaseException:
+                self.restore()
+                raise
 
     def act(
         self, asset_id: str, key: str, action: AlarmAction, author: str, reason: str, until: float | None
@@ -182,8 +186,10 @@ class Plant:
             UnknownAsset, ActionRefused.
         """
         with self.lock:
-            alarms, now = self.watch_of(asset_id).alarms, self.clock()
-            passed = alarms.advance(now)
+            watch, now = self.watch_of(asset_id), self.clock()
+            alarms = watch.alarms
+            if passed := alarms.advance(now):  # it has happened, also where the action is then refused
+                self._keep(watch, passed)
             match action:
                 case AlarmAction.ACKNOWLEDGE:
                     done = alarms.acknowledge(asset_id, key, author, now, reason)
@@ -197,10 +203,17 @@ class Plant:
                     done = alarms.return_to_service(asset_id, key, author, now, reason)
                 case AlarmAction.COMMENT:
                     done = alarms.comment(asset_id, key, author, now, reason)
-            with self.store.transaction() as batch:
-                self._record(batch, self.watch_of(asset_id), [*passed, done])
-                self.save(batch)
+            self._keep(watch, [done])
             return done
+
+    def _keep(self, watch: Watch, transitions: Sequence[AlarmTransition]) -> None:
+        try:
+            with self.store.transaction() as batch:
+                self._record(batch, watch, transitions)
+                self.save(batch)
+        except BaseException:
+            self.restore()
+            raise
 
     def forget(self, asset_id: str | None) -> None:
         """Forgets an asset, or all (None), in memory; the store's rows and the baselines' files are the caller's to remove."""
@@ -275,14 +288,14 @@ class Plant:
 
     def _take_part(
         self, batch: Batch, name: str, readings: Sequence[Incoming], values: FloatArray, source: str, now: float
-    ) -> tuple[NDArray[np.bool_], int, list[AlarmTransition]]:
+    ) -> tuple[NDArray[np.bool_], NDArray[np.bool_], list[AlarmTransition]]:
         watch = self.watch(name)
         seconds = np.array([reading.seconds for reading in readings])
         assets, ids = [reading.asset_id for reading in readings], [reading.reading_id for reading in readings]
         rows = ReadingRows(assets, ids, seconds, values, watch.asset_type.signal_names, source, now)
         new = batch.readings.add(rows)
         if not new.any():
-            return new, 0, []
+            return new, new, []
         fresh = np.flatnonzero(new).tolist()
         its_assets = [assets[row] for row in fresh]
         self._meet(batch, name, its_assets, now)
@@ -294,7 +307,9 @@ class Plant:
             condition.degradation, self._reasons(watch, condition),
         ))  # fmt: skip
         self._record(batch, watch, transitions)
-        return new, int(condition.flag.sum()), transitions
+        flags = new.copy()
+        flags[new] = condition.flag
+        return new, flags, transitions
 
     def _reasons(self, watch: Watch, condition: Condition) -> list[str]:
         return row_reasons(watch.monitor, condition)
@@ -328,17 +343,13 @@ class Plant:
                 status.alarm_id, asset, key, status.priority.value, status.state.value, last.time, last.reason, details
             ))  # fmt: skip
         known = {state.alarm_id for state in states}
-        for found in transitions:  # an occurrence that rose and fell within one batch has its row, too
+        for found in reversed(
+            transitions
+        ):  # an occurrence that was over within one batch has its row, too, as it ended
             if found.alarm_id not in known:
                 known.add(found.alarm_id)
                 states.append(AlarmState(
                     found.alarm_id, found.asset_id, found.key, found.priority.value, found.to_state.value, found.time,
                     found.reason,
                 ))  # fmt: skip
-        batch.alarms.record(states, [
-            LoggedTransition(
-                found.alarm_id, found.asset_id, found.from_state.value, found.to_state.value, found.time, found.author,
-                f"{found.event.value}: {found.reason}",
-            )
-            for found in transitions
-        ])  # fmt: skip
+        batch.alarms.record(states, transitions)

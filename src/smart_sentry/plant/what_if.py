@@ -46,7 +46,8 @@ def what_if(plant: Plant, asset_id: str, readings: Sequence[Mapping[str, float |
         }
         rows.append({
             "phase": PHASES[condition.phase[row]].value, "score": None if np.isnan(score) else score,
-            "flag": bool(condition.flag[row]), "severity": float(severities[row]), "reason": reasons[row], "sensors": flaws,
+            "flag": bool(condition.flag[row]),
+            "severity": None if np.isnan(score) else float(severities[row]), "reason": reasons[row], "sensors": flaws,
             "contributions": {
                 name: float(part / total) for name, part in zip(baseline.channels, effect, strict=True) if total > 0 and part > 0
             },

@@ -5,13 +5,20 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Any
 
 from sqlalchemy import Connection, Row, select
 
+from smart_sentry.contracts import alarms as words
+from smart_sentry.contracts.alarms import AlarmTransition
 from smart_sentry.stores.bulk import put
 from smart_sentry.stores.span import EVERYTHING, Span
 from smart_sentry.stores.tables import alarm_transitions, alarms
+
+_WORDS = {
+    "from_state": words.AlarmState, "to_state": words.AlarmState, "event": words.AlarmEvent, "priority": words.AlarmPriority,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -39,19 +46,6 @@ class AlarmState:
     details: dict[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class AlarmTransition:
-    """A step of an alarm's life, with who made it when (seconds since 1970 UTC) and why."""
-
-    alarm_id: str
-    asset_id: str
-    from_state: str
-    to_state: str
-    time: float
-    author: str
-    reason: str
-
-
 class AlarmLog:
     """The alarms, within a transaction."""
 
@@ -68,7 +62,7 @@ class AlarmLog:
         newest = {state.alarm_id: state for state in states}
         put(self._connection, alarms, [vars(s) | {"details": _as_json(s.details)} for s in newest.values()], "alarm_id")
         if transitions:
-            self._connection.execute(alarm_transitions.insert(), [vars(transition) for transition in transitions])
+            self._connection.execute(alarm_transitions.insert(), [_as_row(transition) for transition in transitions])
 
     def current(self, asset_id: str | None = None, states: Collection[str] | None = None) -> list[AlarmState]:
         """Alarms as they stand, the longest-standing first.
@@ -98,7 +92,31 @@ class AlarmLog:
             query = query.where(alarm_transitions.c.asset_id == asset_id)
         if alarm_id is not None:
             query = query.where(alarm_transitions.c.alarm_id == alarm_id)
-        return [AlarmTransition(*row) for row in self._connection.execute(span.of(query, alarm_transitions))]
+        return [_transition(row) for row in self._connection.execute(span.of(query, alarm_transitions))]
+
+    def transitions_behind(self, start: float, end: float, asset_id: str | None = None) -> list[AlarmTransition]:
+        """What happened in start <= time < end, and what led to every alarm that was not normal when it began.
+
+        Args:
+            start, end: seconds since 1970 UTC.
+            asset_id: None: of every asset.
+        """
+        # An occurrence that is normal since before the start has nothing to say about what came later.
+        standing = alarms.c.state != words.AlarmState.NORMAL.value
+        lives = select(alarms.c.alarm_id).where(standing | (alarms.c.since >= start))
+        query = select(*(alarm_transitions.c[name] for name in AlarmTransition.__dataclass_fields__))
+        query = query.where(alarm_transitions.c.alarm_id.in_(lives))
+        if asset_id is not None:
+            query = query.where(alarm_transitions.c.asset_id == asset_id)
+        return [_transition(row) for row in self._connection.execute(Span(end=end).of(query, alarm_transitions))]
+
+
+def _as_row(transition: AlarmTransition) -> dict[str, Any]:
+    return {name: value.value if isinstance(value, Enum) else value for name, value in vars(transition).items()}
+
+
+def _transition(row: Row[Any]) -> AlarmTransition:
+    return AlarmTransition(**dict(row._mapping) | {name: kind(row._mapping[name]) for name, kind in _WORDS.items()})
 
 
 def _as_json(details: dict[str, Any]) -> str:

@@ -7,12 +7,11 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 import numpy as np
 from sqlalchemy import Boolean, Connection, Double, LargeBinary, Row, Select, Table, Text
 
-from smart_sentry.files import write_whole
+from smart_sentry.files import file_name_of, write_whole
 from smart_sentry.stores.layouts import Layouts, read_layouts
 from smart_sentry.stores.readings import VALUES
 from smart_sentry.stores.tables import windows
@@ -27,7 +26,7 @@ _LAYOUT, _VALUES = "layout", "values"
 
 def new_folder(archive: Path, asset_id: str | None, time: float) -> Path:
     """A folder for one purge, named by the asset and the time (seconds since 1970 UTC), that is not there yet."""
-    about = "all" if asset_id is None else f"asset-{quote(asset_id, safe='')}"
+    about = "all" if asset_id is None else f"asset-{file_name_of(asset_id)}"
     name = f"{about}-{datetime.fromtimestamp(time, UTC):%Y%m%dT%H%M%SZ}"
     folder, more = archive / name, 1
     while folder.exists():

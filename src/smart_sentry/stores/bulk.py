@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, Column, Connection, Double, Integer, LargeBinary, Table, Text, func, select
+from sqlalchemy import BigInteger, Boolean, Column, Connection, Double, Integer, LargeBinary, Table, Text, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 _POSTGRESQL_TYPES: dict[type, str] = {
@@ -61,7 +61,7 @@ def _insert_new_sqlite(
     connection: Connection, table: Table, columns: Mapping[str, Sequence[Any]], key: tuple[str, str]
 ) -> set[tuple[Any, ...]]:
     """SQLite counts rows upwards, and nobody else writes: what is new is above the number that was the highest."""
-    highest = connection.execute(select(func.coalesce(func.max(table.c.id), 0))).scalar_one()
+    highest = connection.exec_driver_sql(f"SELECT coalesce(max(id), 0) FROM {table.name}").scalar_one()  # noqa: S608
     rows = list(zip(*columns.values(), strict=True))
     names, places = ", ".join(f'"{name}"' for name in columns), ", ".join("?" * len(columns))
     inserted = connection.exec_driver_sql(

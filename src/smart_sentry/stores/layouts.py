@@ -5,22 +5,22 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
 from smart_sentry.stores.bulk import insert_of
 from smart_sentry.stores.tables import signal_layouts
 
 Layouts = dict[int, tuple[str, ...]]
+_NUMBER = select(signal_layouts.c.id).where(signal_layouts.c.names == bindparam("names"))
 
 
 def layout_of(connection: Connection, signals: Sequence[str]) -> int:
     """The number of a list of signals, which is made where it is new."""
     names = json.dumps(list(signals))
-    query = select(signal_layouts.c.id).where(signal_layouts.c.names == names)
-    number = connection.execute(query).scalar()
+    number = connection.execute(_NUMBER, {"names": names}).scalar()
     if number is None:
         connection.execute(insert_of(connection)(signal_layouts).values(names=names).on_conflict_do_nothing())
-        number = connection.execute(query).scalar_one()
+        number = connection.execute(_NUMBER, {"names": names}).scalar_one()
     return int(number)
 
 

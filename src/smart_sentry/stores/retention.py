@@ -89,8 +89,16 @@ def assets_of(connection: Connection, table_name: str) -> list[str]:
     return found
 
 
-def delete_older(connection: Connection, table_name: str, asset_id: str, before: float, most: int) -> int:
-    """Deletes at most so many rows of an asset that are older than a time (seconds since 1970 UTC) and returns how many."""
+def delete_older(
+    connection: Connection, table_name: str, asset_id: str, before: float, most: int, through: int | None = None
+) -> int:
+    """Deletes at most so many rows of an asset that are older than a time (seconds since 1970 UTC) and returns how many.
+
+    Args:
+        through: number of a reading; it and those that came after it stay. None: nothing stays.
+    """
     table = next(table for table in AGEING if table.name == table_name)
     old = select(table.c.id).where(table.c.asset_id == asset_id, table.c.time < before).limit(most)
+    if table is readings and through is not None:
+        old = old.where(table.c.id < through)
     return connection.execute(delete(table).where(table.c.id.in_(old))).rowcount

@@ -13,7 +13,7 @@ Either all of it is in the database afterwards or nothing is.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self
@@ -125,12 +125,18 @@ class Store:
         with self._connection(writes=False) as connection:
             yield Batch(connection)
 
-    def retire(self, before: float, *, most_at_once: int = 5000) -> dict[str, int]:
+    def retire(
+        self, before: float, *, through: int | None = None, most_at_once: int = 5000,
+        stopped: Callable[[], bool] = lambda: False,
+    ) -> dict[str, int]:  # fmt: skip
         """Deletes readings, windows and assessments that are older than a time, a little in each transaction.
 
         Args:
             before: seconds since 1970 UTC.
+            through: number of the last reading that a stored snapshot holds. It stays, so that its number is not given again,
+                and so do those that came after it, which a restart would need. None: age alone counts.
             most_at_once: rows of one transaction; others write in between.
+            stopped: asked before each transaction; once it says so, the rest is left for the next time.
 
         Returns:
             Deleted rows by table.
@@ -140,12 +146,13 @@ class Store:
             with self._connection(writes=False) as connection:
                 assets = assets_of(connection, name)
             for asset in assets:
-                while True:
+                gone = most_at_once
+                while gone == most_at_once:
+                    if stopped():
+                        return deleted
                     with self._turn(), self._connection(writes=True) as connection:
-                        gone = delete_older(connection, name, asset, before, most_at_once)
+                        gone = delete_older(connection, name, asset, before, most_at_once, through)
                     deleted[name] += gone
-                    if gone < most_at_once:
-                        break
         return deleted
 
     def close(self) -> None:

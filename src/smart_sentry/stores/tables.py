@@ -118,6 +118,10 @@ alarm_transitions = Table(
     Column("time", Double, nullable=False, index=True),
     Column("author", Text, nullable=False),
     Column("reason", Text, nullable=False),
+    Column("event", Text, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("priority", Text, nullable=False),
+    Column("score", Double),  # None: none was observed
     Index(None, "alarm_id", "time"),
     Index(None, "asset_id", "time"),
 )

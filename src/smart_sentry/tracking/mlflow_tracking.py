@@ -84,6 +84,23 @@ class Tracker:
         finally:
             self.client.set_terminated(run.info.run_id, outcome)
 
+    @contextmanager
+    def new_run(self, experiment: str, name: str) -> Iterator[TrainingRun]:
+        """A run of its own, whatever ran before. It is running inside and terminated after the block.
+
+        Args:
+            experiment: made where it is new.
+            name: of the run.
+        """
+        with self._alone():
+            run = self.client.create_run(self._experiment(experiment), run_name=name)
+        outcome = "FAILED"
+        try:
+            yield TrainingRun(self.client, self.uri, run.info.run_id, run.info.experiment_id)
+            outcome = "FINISHED"
+        finally:
+            self.client.set_terminated(run.info.run_id, outcome)
+
     def find_training_run(self, training_id: str, dataset: str) -> TrainingRun | None:
         """The parent run of a training as it stands, without touching its status; None where there is none."""
         run = self._find(training_id, dataset)
@@ -113,16 +130,19 @@ class Tracker:
         return oldest[0] if oldest else None
 
     def _new_run(self, training_id: str, dataset: str) -> Run:
-        name = experiment_name(dataset)
-        experiment = self.client.get_experiment_by_name(name)
-        if experiment is None:
-            place = (self._folder / "artifacts" / name).as_uri() if self._local else None
-            experiment_id = self.client.create_experiment(name, artifact_location=place)
-        else:
-            experiment_id = experiment.experiment_id
         return self.client.create_run(
-            experiment_id, tags={TRAINING_TAG: training_id}, run_name=f"{dataset} {training_id[:12]}"
+            self._experiment(experiment_name(dataset)),
+            tags={TRAINING_TAG: training_id},
+            run_name=f"{dataset} {training_id[:12]}",
         )
+
+    def _experiment(self, name: str) -> str:
+        """Id of an experiment, which is made where it is new."""
+        experiment = self.client.get_experiment_by_name(name)
+        if experiment is not None:
+            return str(experiment.experiment_id)
+        place = (self._folder / "artifacts" / name).as_uri() if self._local else None
+        return self.client.create_experiment(name, artifact_location=place)
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
@@ -193,6 +213,10 @@ class TrainingRun:
     def log_dict(self, content: Mapping[str, object], name: str) -> None:
         """Logs a mapping as a .json or .yaml artifact."""
         self.client.log_dict(self.run_id, dict(content), name)
+
+    def log_table(self, columns: Mapping[str, Sequence[object]], name: str) -> None:
+        """Logs a table (column -> one value a row) as a .json artifact, which MLflow shows as a table."""
+        self.client.log_table(self.run_id, {key: list(values) for key, values in columns.items()}, name)
 
     def log_description(self, markdown: str) -> None:
         """Sets what stands at the head of the run's page."""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from smart_sentry.detection.baseline import Acceptance
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,35 @@ class LoggedModel:
     @property
     def model_id(self) -> str:
         return self.uri.removeprefix("models:/")
+
+
+@dataclass(frozen=True)
+class CalibrationOutcome:
+    """What became of one asset's calibration: a baseline's version and its acceptance report, or why there is none."""
+
+    asset_id: str
+    version: str | None
+    acceptance: Acceptance | None
+    refusal: str | None
+
+
+@dataclass(frozen=True)
+class CalibrationRecord:
+    """One calibration of one or many assets of a type.
+
+    Attributes:
+        asset_type: its name.
+        data: what it was learnt from, e.g. a file's name.
+        data_sha256: of the file, or of the readings' bytes.
+        seed: of the forests.
+        outcomes: one an asset.
+    """
+
+    asset_type: str
+    data: str
+    data_sha256: str
+    seed: int
+    outcomes: Sequence[CalibrationOutcome]
 
 
 def experiment_name(dataset: str) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import gzip
 import json
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,13 +16,16 @@ import numpy as np
 import pytest
 from bundle_fixture import served
 from condition_sample import pump, running
+from postgres_server import PostgresServer, postgres_server  # noqa: F401
 from pydantic import SecretStr
 
 from smart_sentry.api.prediction import create_app
 from smart_sentry.config import Settings
-from smart_sentry.errors import ModelUnavailable
+from smart_sentry.errors import ModelUnavailable, TrackingFailed
+from smart_sentry.plant.calibrations import Track
 from smart_sentry.plant.plant import Plant
 from smart_sentry.stores.store import Store
+from smart_sentry.tracking.records import CalibrationRecord
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 NAMES = pump().signal_names
@@ -33,20 +36,51 @@ def no_model() -> Any:
     raise ModelUnavailable("models", "Train one first.")
 
 
-def open_plant(home: Path) -> Plant:
-    return Plant({"pump": KIND}, home / "models", Store(f"sqlite:///{home / 'plant.db'}"))
+on_both_databases = pytest.mark.parametrize("database_in", ["sqlite", "postgresql"], indirect=True)
+"""For what the database does; everything else is tested on SQLite alone."""
+
+
+@pytest.fixture
+def database_in(request: pytest.FixtureRequest) -> Iterator[Callable[[Path], str]]:
+    """Folder -> URL of the database that belongs to it."""
+    if getattr(request, "param", "sqlite") == "sqlite":
+        yield sqlite_in
+        return
+    server: PostgresServer = request.getfixturevalue("postgres_server")
+    urls: dict[Path, str] = {}
+    with ExitStack() as opened:
+
+        def url_of(home: Path) -> str:
+            if home not in urls:
+                urls[home] = opened.enter_context(server.database())
+            return urls[home]
+
+        yield url_of
+
+
+def sqlite_in(home: Path) -> str:
+    return f"sqlite:///{home / 'plant.db'}"
+
+
+def open_plant(home: Path, url: str) -> Plant:
+    return Plant({"pump": KIND}, home / "models", Store(url))
 
 
 @contextmanager
-def client_of(home: Path, **settings: Any) -> Iterator[httpx.Client]:
-    app = create_app(no_model, Settings(home=home, **settings), open_plant=lambda: open_plant(home))
+def client_of(
+    home: Path, url: str | None = None, track: Track | None = None, **settings: Any
+) -> Iterator[httpx.Client]:
+    database = url or sqlite_in(home)
+    app = create_app(
+        no_model, Settings(home=home, **settings), open_plant=lambda: open_plant(home, database), track=track
+    )
     with served(app) as client:
         yield client
 
 
 @pytest.fixture
-def client(tmp_path: Path) -> Iterator[httpx.Client]:
-    with client_of(tmp_path) as opened:
+def client(tmp_path: Path, database_in: Callable[[Path], str]) -> Iterator[httpx.Client]:
+    with client_of(tmp_path, database_in(tmp_path)) as opened:
         yield opened
 
 
@@ -115,6 +149,7 @@ def test_four_steps_of_the_seed(client: httpx.Client) -> None:
     assert (alarm["asset_id"], alarm["kind"], alarm["state"]) == ("motor_01", "anomaly", "UNACKNOWLEDGED")
 
 
+@on_both_databases
 def test_reading_that_is_sent_again_changes_nothing(client: httpx.Client) -> None:
     send(client, messages(running(300, 1)))
     calibrate(client)
@@ -126,21 +161,25 @@ def test_reading_that_is_sent_again_changes_nothing(client: httpx.Client) -> Non
     assert status(client) == before
 
 
-def test_service_that_was_stopped_hard_goes_on_as_if_it_had_not_been(tmp_path: Path) -> None:
+@on_both_databases
+def test_service_that_was_stopped_hard_goes_on_as_if_it_had_not_been(
+    tmp_path: Path, database_in: Callable[[Path], str]
+) -> None:
     values = np.concatenate([running(150, 2), running(50, 3) + np.array([0, 0, 0.1]), running(100, 4)])
     homes = {"whole": tmp_path / "whole", "cut": tmp_path / "cut"}
     found = {}
     for name, home in homes.items():
         home.mkdir()
-        with client_of(home) as client:
+        url = database_in(home)
+        with client_of(home, url) as client:
             send(client, messages(running(300, 1)))
             calibrate(client)
-        plant = open_plant(home)
+        plant = open_plant(home, url)
         incoming = messages(values, 300)
         for begin in range(0, 300, 25):
             if name == "cut" and begin % 75 == 0:
                 plant.store.close()  # nothing is saved: the state of the monitors is lost
-                plant = open_plant(home)
+                plant = open_plant(home, url)
             take(plant, incoming[begin : begin + 25])
         with plant.store.view() as batch:
             found[name] = [vars(one) for one in batch.assessments.history("motor_01")]
@@ -164,6 +203,7 @@ def take(plant: Plant, readings: list[dict[str, Any]]) -> None:
     )  # fmt: skip
 
 
+@on_both_databases
 def test_batch_that_fails_leaves_no_trace(client: httpx.Client) -> None:
     send(client, messages(running(300, 1)))
     calibrate(client)
@@ -241,6 +281,7 @@ def test_contaminated_calibration_is_refused_and_the_state_put_back(client: http
     assert status(client)["system_state"] == "IDLE"
 
 
+@on_both_databases
 def test_alarm_is_acknowledged_once_and_by_name(client: httpx.Client) -> None:
     send(client, messages(running(300, 1)))
     calibrate(client)
@@ -252,11 +293,102 @@ def test_alarm_is_acknowledged_once_and_by_name(client: httpx.Client) -> None:
     assert (again.status_code, again.json()["error"]["code"]) == (409, "action_refused")
     steps = client.get("/api/v1/alarms", params={"transitions": True}).json()["transitions"]
     assert [steps[0]["to_state"], steps[-1]["to_state"]] == ["ACKNOWLEDGED", "UNACKNOWLEDGED"]
-    assert steps[0]["reason"] == "ACKNOWLEDGED: seen"
-    assert steps[-1]["reason"].startswith("RAISED: score ")
-    assert {step["reason"].split(":")[0] for step in steps[1:-1]} <= {"RE_ALARMED"}  # the readings are months old
+    assert (steps[0]["event"], steps[0]["reason"]) == ("ACKNOWLEDGED", "seen")
+    assert (steps[-1]["event"], steps[-1]["key"]) == ("RAISED", "anomaly")
+    assert steps[-1]["reason"].startswith("score ")
+    assert steps[-1]["score"] > 1
+    assert {step["event"] for step in steps[1:-1]} <= {"RE_ALARMED"}  # the readings are months old
 
 
+@on_both_databases
+def test_key_figures_of_alarms_come_from_the_stored_transitions(client: httpx.Client) -> None:
+    for asset in ("motor_01", "motor_02"):
+        send(client, messages(running(300, 1), asset=asset))
+        calibrate(client, asset)
+    faulty = running(20, 4) + np.array([0, 0, 0.4])
+    send(client, messages(faulty, 300))
+    asked = {"asset_id": "motor_01", "action": "acknowledge", "author": "Ada"}
+    assert client.post("/api/v1/alarms", json=asked).status_code == 200  # now: raised again once in the months between
+    send(client, messages(faulty, 300, "motor_02"))
+    steps = client.get("/api/v1/alarms", params={"transitions": True}).json()["transitions"]
+    raised = {step["asset_id"]: datetime.fromisoformat(step["time"]) for step in steps if step["event"] == "RAISED"}
+    hour = {"end": (START + timedelta(hours=1)).isoformat(), "hours": 1}
+    told = client.get("/api/v1/alarms/kpis", params=hour).json()
+    assert (told["start"], told["end"], told["operators"]) == ("2026-01-01T00:00:00Z", "2026-01-01T01:00:00Z", 1)
+    assert told["annunciations"] == 2
+    assert told["rate"] == {"mean": pytest.approx(2 / 6), "peak": 2}
+    assert [(one["key"], one["count"], one["share"]) for one in told["most_frequent"]] == [("anomaly", 1, 0.5)] * 2
+    assert sum(one["count"] for one in told["priorities"]) == 2
+    assert told["acknowledge_time"] == {"mean_seconds": None, "acknowledged": 0, "unacknowledged": 2}
+    assert told["floods"] == told["chattering"] == told["stale"] == []
+    shared = client.get("/api/v1/alarms/kpis", params=hour | {"asset_id": "motor_02", "operators": 2}).json()
+    assert (shared["annunciations"], shared["rate"]["peak"]) == (1, 0.5)
+    later = hour | {"end": (START + timedelta(days=3)).isoformat()}
+    (one, two) = client.get("/api/v1/alarms/kpis", params=later).json()["stale"]  # they rose long before that hour
+    assert {one["asset_id"], two["asset_id"]} == {"motor_01", "motor_02"}
+    assert datetime.fromisoformat(one["start"]) == raised[one["asset_id"]]
+    assert one["standing"]
+    now = client.get("/api/v1/alarms/kpis", params={"asset_id": "motor_01"}).json()
+    assert now["acknowledge_time"]["acknowledged"] == 1
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"hours": 0}, {"hours": "nan"}, {"hours": 1e9}, {"operators": 0}, {"end": "2026-01-01T00:00:00"},
+        {"end": "0001-01-01T00:00:00Z"},
+    ],
+)  # fmt: skip
+def test_key_figures_of_no_possible_time_are_refused(client: httpx.Client, asked: dict[str, Any]) -> None:
+    answer = client.get("/api/v1/alarms/kpis", params=asked)
+    assert answer.status_code == 422, answer.text
+    assert next(iter(asked)) in answer.text
+
+
+def test_key_figures_of_an_unknown_asset_or_of_nothing(client: httpx.Client) -> None:
+    assert client.get("/api/v1/alarms/kpis", params={"asset_id": "nobody"}).status_code == 404
+    nothing = client.get("/api/v1/alarms/kpis").json()
+    assert (nothing["annunciations"], nothing["most_frequent"]) == (0, [])
+
+
+def test_old_measurements_leave_a_service_with_a_retention(tmp_path: Path) -> None:
+    with client_of(tmp_path) as client:
+        send(client, messages(running(50, 1)))
+    with client_of(tmp_path, retention_days=1) as client:
+        for _ in range(200):
+            left = client.get("/api/v1/data/history", params={"asset_id": "motor_01"}).json()
+            if len(left["readings"]) <= 1:
+                break
+            time.sleep(0.02)
+        assert (len(left["readings"]), left["assessments"]) == (1, [])
+
+
+def test_accepted_calibration_is_tracked_after_it_is_active_and_a_failure_harms_nothing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    told: list[CalibrationRecord] = []
+
+    def track(record: CalibrationRecord) -> None:
+        told.append(record)
+        raise TrackingFailed("it", "no server")
+
+    with client_of(tmp_path, track=track) as client:
+        worn = running(300, 1)
+        worn[:20, 2] += 3
+        send(client, messages(worn, asset="motor_02"))
+        assert calibrate(client, "motor_02")["stage"] == "refused"
+        send(client, messages(running(300, 1)))
+        done = calibrate(client)
+        assert done["stage"] == "accepted"
+        assert status(client, "motor_01")["system_state"] == "CALIBRATED"
+    (record,) = told
+    (outcome,) = record.outcomes
+    assert (record.asset_type, record.data, outcome.asset_id) == ("pump", "readings over HTTP", "motor_01")
+    assert (outcome.version, outcome.acceptance.grade) == (done["version"], done["acceptance"]["grade"])
+    assert "it was not logged in MLflow: no server" in caplog.text
+
+
+@on_both_databases
 def test_notes_are_only_added_and_corrected(client: httpx.Client) -> None:
     send(client, messages(running(1, 1)))
     note = {"asset_id": "motor_01", "author": "Ada", "text": "bearing is loud", "kind": "observation"}
@@ -295,6 +427,7 @@ def test_maintenance_begins_the_degradation_anew(client: httpx.Client) -> None:
     assert status(client)["asset"]["degradation"] < 0.01
 
 
+@on_both_databases
 def test_purge_wants_the_name_archives_and_forgets(client: httpx.Client, tmp_path: Path) -> None:
     for asset in ("motor_01", "motor_02"):
         send(client, messages(running(300, 1), asset=asset))
@@ -341,5 +474,6 @@ def test_openapi_describes_every_route(client: httpx.Client) -> None:
     assert {
         "/api/v1/data/simple", "/api/v1/data/batch", "/api/v1/data/history", "/api/v1/calibration/start",
         "/api/v1/calibration/status", "/api/v1/monitoring/status", "/api/v1/monitoring/baseline", "/api/v1/assets",
-        "/api/v1/alarms", "/api/v1/logs", "/api/v1/whatif", "/api/v1/maintenance", "/api/v1/system/purge", "/predict", "/health",
+        "/api/v1/alarms", "/api/v1/alarms/kpis", "/api/v1/logs", "/api/v1/whatif", "/api/v1/maintenance",
+        "/api/v1/system/purge", "/predict", "/health",
     } <= set(paths)  # fmt: skip

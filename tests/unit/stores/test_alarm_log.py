@@ -8,7 +8,9 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from smart_sentry.stores.alarm_log import AlarmState, AlarmTransition
+from smart_sentry.contracts import alarms as words
+from smart_sentry.contracts.alarms import AlarmEvent, AlarmPriority, AlarmTransition
+from smart_sentry.stores.alarm_log import AlarmState
 from smart_sentry.stores.audit import AuditEntry
 from smart_sentry.stores.baseline_index import ActiveBaseline
 from smart_sentry.stores.notes import Note
@@ -16,8 +18,14 @@ from smart_sentry.stores.span import Span
 from smart_sentry.stores.store import Store
 
 RAISED = AlarmState("pump/anomaly", "pump", "anomaly", "HIGH", "UNACKNOWLEDGED", 10.0, "too hot", {"count": 1})
-RAISING = AlarmTransition("pump/anomaly", "pump", "NORMAL", "UNACKNOWLEDGED", 10.0, "monitor", "score above 1")
-SHELVING = AlarmTransition("pump/anomaly", "pump", "UNACKNOWLEDGED", "SHELVED", 20.0, "ann", "sensor is being changed")
+RAISING = AlarmTransition(
+    "pump/anomaly", "pump", "anomaly", words.AlarmState.NORMAL, words.AlarmState.UNACKNOWLEDGED, AlarmEvent.RAISED, 10.0,
+    "system", "score above 1", AlarmPriority.HIGH, 3.5,
+)  # fmt: skip
+SHELVING = replace(
+    RAISING, from_state=words.AlarmState.UNACKNOWLEDGED, to_state=words.AlarmState.SHELVED, event=AlarmEvent.SHELVED, time=20.0,
+    author="ann", reason="sensor is being changed", score=None,
+)  # fmt: skip
 
 
 def test_alarm_stands_where_the_last_record_put_it_and_its_transitions_are_all_kept(store: Store) -> None:
@@ -30,6 +38,33 @@ def test_alarm_stands_where_the_last_record_put_it_and_its_transitions_are_all_k
         assert view.alarms.find("pump/anomaly") == shelved
         assert view.alarms.transitions() == [RAISING, SHELVING]
         assert view.alarms.transitions(Span(newest_first=True, limit=1)) == [SHELVING]
+
+
+def test_transition_comes_back_in_the_words_it_was_told_in(store: Store) -> None:
+    with store.transaction() as batch:
+        batch.alarms.record([RAISED], [RAISING])
+    with store.view() as view:
+        (found,) = view.alarms.transitions()
+    assert (type(found.to_state), type(found.event), type(found.priority)) == (
+        words.AlarmState, AlarmEvent, AlarmPriority,
+    )  # fmt: skip
+
+
+def test_what_led_to_standing_alarms_is_found_behind_the_start_and_what_is_over_is_not(store: Store) -> None:
+    over = replace(RAISED, alarm_id="pump/over", state="NORMAL", since=12.0)
+    ended = [
+        replace(RAISING, alarm_id="pump/over"),
+        replace(RAISING, alarm_id="pump/over", to_state=words.AlarmState.NORMAL, event=AlarmEvent.CLEARED, time=12.0),
+    ]
+    fan = replace(RAISED, alarm_id="fan/anomaly", asset_id="fan", since=30.0)
+    later = replace(RAISING, alarm_id="fan/anomaly", asset_id="fan", time=30.0)
+    with store.transaction() as batch:
+        batch.alarms.record([RAISED, over, fan], [RAISING, *ended, later])
+    with store.view() as view:
+        assert view.alarms.transitions_behind(15.0, 40.0) == [RAISING, later]
+        assert view.alarms.transitions_behind(15.0, 30.0) == [RAISING]
+        assert view.alarms.transitions_behind(15.0, 40.0, "fan") == [later]
+        assert view.alarms.transitions_behind(12.0, 30.0) == [RAISING, *ended]
 
 
 def test_alarms_are_found_by_asset_and_state(store: Store) -> None:

@@ -9,7 +9,9 @@ import pandas as pd
 import pytest
 from stored_rows import some_assessments, some_readings
 
-from smart_sentry.stores.alarm_log import AlarmState, AlarmTransition
+from smart_sentry.contracts import alarms as words
+from smart_sentry.contracts.alarms import AlarmEvent, AlarmPriority, AlarmTransition
+from smart_sentry.stores.alarm_log import AlarmState
 from smart_sentry.stores.asset_states import AssetState
 from smart_sentry.stores.audit import AuditEntry
 from smart_sentry.stores.baseline_index import ActiveBaseline
@@ -30,6 +32,13 @@ EACH = {
 }
 
 
+def _raised(asset: str) -> AlarmTransition:
+    return AlarmTransition(
+        f"{asset}/x", asset, "x", words.AlarmState.NORMAL, words.AlarmState.UNACKNOWLEDGED, AlarmEvent.RAISED, 1.0, "system",
+        "", AlarmPriority.LOW, None,
+    )  # fmt: skip
+
+
 @pytest.fixture
 def filled(store: Store) -> Store:
     """Two assets with something in every table."""
@@ -40,8 +49,8 @@ def filled(store: Store) -> Store:
             batch.assessments.add(some_assessments(asset, [0, 1, 2, 3]))
             batch.windows.add([HighRateWindow(asset, 1000.0, 0.01, points, ("current", "speed"), "http", 1.0)])
             batch.alarms.record(
-                [AlarmState(f"{asset}/x", asset, "x", "LOW", "ACTIVE", 1.0, "", {})],
-                [AlarmTransition(f"{asset}/x", asset, "NORMAL", "ACTIVE", 1.0, "monitor", "")],
+                [AlarmState(f"{asset}/x", asset, "x", "LOW", "UNACKNOWLEDGED", 1.0, "", {})],
+                [_raised(asset)],
             )
             note = batch.notes.add(Note(asset, "observation", "ann", 1.0, "hums"))
             batch.notes.add(Note(asset, "observation", "ann", 2.0, "does not", corrects=note))
@@ -144,3 +153,23 @@ def test_retention_deletes_what_is_older_and_nothing_else(filled: Store, most_at
         assert len(view.notes.history()) == 4
         assert len(view.alarms.transitions()) == 2
     assert filled.retire(1002.0) == {"readings": 0, "windows": 0, "assessments": 0}
+
+
+def test_retention_keeps_readings_that_no_snapshot_holds_and_the_newest_of_those_it_does(filled: Store) -> None:
+    """Numbers of readings must not be given twice, and SQLite gives the number after the highest that is there."""
+    with filled.view() as view:
+        last = view.readings.last_number()  # the fan's r3; the pump's are 1 to 4
+    assert filled.retire(2000.0, through=6)["readings"] == 5
+    with filled.view() as view:
+        assert view.readings.history("pump").reading_ids == ()
+        assert view.readings.history("fan").reading_ids == ("r1", "r2", "r3")
+    assert filled.retire(2000.0, through=last)["readings"] == 2
+    with filled.transaction() as batch:
+        batch.readings.add(some_readings("pump", [7]))
+        assert batch.readings.last_number() > last
+
+
+def test_retention_that_is_told_to_stop_leaves_the_rest(filled: Store) -> None:
+    turns = iter([False, False, True])
+    deleted = filled.retire(2000.0, most_at_once=1, stopped=lambda: next(turns, True))
+    assert deleted == {"readings": 2, "windows": 0, "assessments": 0}

@@ -1,0 +1,68 @@
+"""Old measurements leave the store, once an hour, in the background."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from datetime import UTC, datetime
+
+from smart_sentry.errors import StoreUnavailable
+from smart_sentry.plant.plant import Plant
+
+_log = logging.getLogger(__name__)
+_DAY_SECONDS = 86_400.0
+
+
+class Retention:
+    """Deletes readings, windows and assessments of a plant that are too old.
+
+    Args:
+        plant: whose.
+        days: how long they are kept, by the plant's clock.
+        every_seconds: between two rounds.
+    """
+
+    def __init__(self, plant: Plant, days: float, every_seconds: float = 3600.0) -> None:
+        self._plant, self._days, self._every_seconds = plant, days, every_seconds
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="retention", daemon=True)
+
+    def start(self) -> None:
+        """Goes to work at once, and then once in each interval."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stops after the transaction that is running."""
+        self._stop.set()
+        self._thread.join()
+
+    def retire(self) -> dict[str, int]:
+        """One round. What the stored state of the monitors does not hold yet stays: a restart would need it.
+
+        Returns:
+            Deleted rows by table.
+
+        Raises:
+            StoreUnavailable: the database cannot be reached.
+        """
+        plant = self._plant
+        before = plant.clock() - _DAY_SECONDS * self._days
+        with plant.lock, plant.store.transaction() as batch:
+            plant.save(batch)
+            through = batch.readings.last_number()
+        deleted = plant.store.retire(before, through=through, stopped=self._stop.is_set)
+        told = ", ".join(f"{rows} {table}" for table, rows in deleted.items())
+        oldest = datetime.fromtimestamp(before, UTC).isoformat(timespec="seconds")
+        _log.info("retention: deleted %s from before %s", told, oldest)
+        return deleted
+
+    def _run(self) -> None:
+        while True:
+            try:
+                self.retire()
+            except StoreUnavailable as problem:
+                _log.warning("retention: nothing was deleted: %s", problem)
+            except Exception:  # noqa: BLE001 - the outermost loop of a background thread: the next round may do better
+                _log.exception("retention: the round failed")
+            if self._stop.wait(self._every_seconds):
+                return

@@ -1,0 +1,145 @@
+"""The OpenAPI page of the application with a plant tells the truth: no 5xx but a documented 503, no undocumented answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import hypothesis
+import numpy as np
+import pytest
+import schemathesis
+from condition_sample import running
+from plant_fixture import SIGNALS, calibrate_asset, client_of_pumps, healthy, readings_of, send_batch
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+DOCUMENTED = [status_code_conformance, content_type_conformance, response_schema_conformance]
+ASSET = "motor_01"
+VALID, SPOILT = schemathesis.GenerationMode.POSITIVE, schemathesis.GenerationMode.NEGATIVE
+EXAMPLES = hypothesis.settings(
+    max_examples=25,
+    derandomize=True,
+    deadline=None,
+    database=None,
+    suppress_health_check=list(hypothesis.HealthCheck),
+)
+OPERATIONS = (
+    "GET /health", "GET /ready", "GET /model", "GET /metrics", "POST /predict",
+    "POST /api/v1/data/simple", "POST /api/v1/data/batch", "GET /api/v1/data/history",
+    "POST /api/v1/calibration/start", "GET /api/v1/calibration/status",
+    "GET /api/v1/monitoring/status", "GET /api/v1/monitoring/baseline", "GET /api/v1/assets",
+    "GET /api/v1/alarms", "GET /api/v1/alarms/kpis", "POST /api/v1/alarms", "GET /api/v1/logs", "POST /api/v1/logs",
+    "POST /api/v1/whatif", "POST /api/v1/maintenance", "POST /api/v1/system/purge",
+)  # fmt: skip
+"""The purge stands last: it may take away what the others ask about."""
+UNAVAILABLE = {"GET /ready", "GET /model", "POST /predict", "GET /api/v1/monitoring/baseline", "POST /api/v1/whatif"}
+"""They answer 503 where no model was trained or the asset was not calibrated."""
+WORKING = {
+    "POST /api/v1/data/simple": 200, "POST /api/v1/data/batch": 200, "GET /api/v1/data/history": 200,
+    "POST /api/v1/calibration/start": 202, "GET /api/v1/calibration/status": 200,
+    "GET /api/v1/monitoring/status": 200, "GET /api/v1/monitoring/baseline": 200, "GET /api/v1/assets": 200,
+    "GET /api/v1/alarms": 200, "GET /api/v1/alarms/kpis": 200,
+    "POST /api/v1/alarms": 200, "GET /api/v1/logs": 200, "POST /api/v1/logs": 201,
+    "POST /api/v1/whatif": 200, "POST /api/v1/maintenance": 200,
+}  # fmt: skip
+"""What requests about the calibrated asset must reach at least once: else this test would only see refusals."""
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    """A plant with one calibrated asset that has had a fault, an alarm and a note."""
+    with client_of_pumps(tmp_path_factory.mktemp("plant")) as opened:
+        send_batch(opened, healthy(300, 1))
+        calibrate_asset(opened, ASSET)
+        send_batch(opened, readings_of(running(20, 4) + np.array([0, 0, 0.4]), ASSET, range(300, 320)))
+        note = {"asset_id": ASSET, "author": "Ada", "text": "bearing is loud"}
+        assert opened.post("/api/v1/logs", json=note).status_code == 201
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def operations(client: httpx.Client) -> dict[str, Any]:
+    """Every documented operation, by method and path."""
+    document = schemathesis.openapi.from_url(f"{client.base_url}/openapi.json")
+    found = [operation.ok() for operation in document.get_all_operations()]
+    return {f"{operation.method.upper()} {operation.path}": operation for operation in found}
+
+
+def about_the_asset(case: schemathesis.Case) -> None:
+    """Turns a valid request into one about the calibrated asset with its signals; everything else stays as generated."""
+    if case.method == "GET":
+        if case.path != "/api/v1/assets":
+            case.query = {**(case.query or {}), "asset_id": ASSET}
+    elif case.path == "/api/v1/data/batch":
+        case.body = {"readings": [with_signals(reading) for reading in case.body["readings"]]}
+    elif case.path == "/api/v1/data/simple":
+        case.body = with_signals(case.body)
+    else:
+        case.body = {**case.body, "asset_id": ASSET}
+        if "key" in case.body:
+            case.body["key"] = "anomaly"
+        case.body.pop("corrects", None)
+        case.body.pop("lookback_minutes", None)
+    if case.path == "/api/v1/whatif":
+        case.body["readings"] = [with_signals(reading, named=()) for reading in case.body["readings"]]
+
+
+def with_signals(
+    reading: dict[str, Any], named: tuple[str, ...] = ("event_id", "is_faulty", "asset_id")
+) -> dict[str, Any]:
+    """The same reading, its generated numbers under the names of the pump's signals."""
+    numbers = [value for value in reading.values() if isinstance(value, float)]
+    values = {name: numbers[place] if place < len(numbers) else None for place, name in enumerate(SIGNALS)}
+    kept = {name: value for name, value in reading.items() if name in named}
+    return kept | values | ({"asset_id": ASSET} if named else {})
+
+
+def statuses_of(operation: Any, mode: schemathesis.GenerationMode, known_asset: bool = False) -> set[int]:
+    """Sends generated requests and checks every answer; the status codes that came."""
+    statuses = set()
+
+    @EXAMPLES
+    @hypothesis.given(case=operation.as_strategy(generation_mode=mode))
+    def send(case: schemathesis.Case) -> None:
+        if known_asset:
+            about_the_asset(case)
+        answer = case.call()
+        checks = DOCUMENTED if answer.status_code == 503 else [not_a_server_error, *DOCUMENTED]
+        case.validate_response(answer, checks=checks)
+        statuses.add(answer.status_code)
+
+    send()
+    return statuses
+
+
+def test_every_operation_is_asked(operations: dict[str, Any]) -> None:
+    assert set(operations) == set(OPERATIONS)
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_generated_requests_are_answered_as_documented(operations: dict[str, Any], name: str) -> None:
+    operation = operations[name]
+    statuses = statuses_of(operation, VALID)
+    if name in WORKING:
+        told = statuses_of(operation, VALID, known_asset=True)
+        assert WORKING[name] in told, told
+        statuses |= told
+    if operation.body or operation.query:
+        statuses |= statuses_of(operation, SPOILT)
+    assert name in UNAVAILABLE or 503 not in statuses
+    assert 401 not in statuses  # no key is set
+    assert 403 not in statuses
+
+
+def test_document_has_every_refusal_of_a_body(client: httpx.Client) -> None:
+    paths = client.get("/openapi.json").json()["paths"]
+    posts = {path: methods["post"] for path, methods in paths.items() if "post" in methods and "/v1/" in path}
+    assert len(posts) == 8
+    for path, operation in posts.items():
+        assert {"400", "401", "403", "404", "409", "413", "415", "422", "503"} <= set(operation["responses"]), path
