@@ -22,7 +22,7 @@ ONLY_ASSET = "asset"
 
 
 @dataclass(frozen=True)
-class ReadingTable:
+class TimedReadings:
     """Readings in the order of the file.
 
     Attributes:
@@ -61,7 +61,7 @@ def read_table(path: Path) -> pd.DataFrame:
     return table
 
 
-def as_readings(path: Path, table: pd.DataFrame, asset_type: AssetType) -> ReadingTable:
+def as_readings(path: Path, table: pd.DataFrame, asset_type: AssetType) -> TimedReadings:
     """A table's readings.
 
     Raises:
@@ -80,7 +80,7 @@ def as_readings(path: Path, table: pd.DataFrame, asset_type: AssetType) -> Readi
     else:
         asset_id = np.full(len(table), ONLY_ASSET, dtype=object)
     seconds = _seconds(table[TIME_COLUMN], asset_type.sampling_seconds)
-    return ReadingTable(
+    return TimedReadings(
         table[TIME_COLUMN].astype(str).tolist(), seconds, asset_id, values, np.argsort(seconds, kind="stable")
     )
 
