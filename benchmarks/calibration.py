@@ -24,7 +24,7 @@ from smart_sentry.datasets.motor_signals import (
     healthy_readings,
     loaded_readings,
 )
-from smart_sentry.datasets.sensor_faults import SensorFault
+from smart_sentry.datasets.sensor_faults import SENSOR_FAULTS, SensorFault
 from smart_sentry.datasets.simulated_motors import LOAD_SHARES, BenchMotor, Scenario, Simulated
 from smart_sentry.detection.baseline import Baseline
 from smart_sentry.detection.calibration import Readings, calibrate
@@ -147,7 +147,7 @@ def one_seed(asset_type: AssetType, windows: int, seed: int) -> Cells:
     cells |= {name: _hard(name, rng) for name in _hard_cells()}
     flagged, blamed, scores = {}, {}, {}
     for name, values in cells.items():
-        flag, sensor, score = judged(asset_type, baseline, values)
+        flag, sensor, score = judged(asset_type, baseline, values, _lead_in(name))
         flagged[name], blamed[name], scores[name] = float(flag.mean()), float(sensor.mean()), float(np.nanmedian(score))
     faults = [f"{fault} {severity}" for fault in FAULTS for severity in SEVERITIES]
     hits = round(sum(flagged[cell] for cell in faults) * FAULTY_WINDOWS)
@@ -156,16 +156,21 @@ def one_seed(asset_type: AssetType, windows: int, seed: int) -> Cells:
 
 
 def judged(
-    asset_type: AssetType, baseline: Baseline, values: FloatArray
+    asset_type: AssetType, baseline: Baseline, values: FloatArray, lead_in: int = 0
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_], FloatArray]:
-    """Flag, whether a sensor is blamed, and score of each window of (windows * 100, signals), each as an asset of its own."""
-    windows = len(values) // WINDOW
+    """Flag, whether a sensor is blamed, and score of each window, each of an asset of its own.
+
+    Args:
+        values: (windows * (lead_in + 1) * 100, signals): before each window so many healthy ones that are not counted.
+    """
+    length = (lead_in + 1) * WINDOW
+    windows = len(values) // length
     monitor = ConditionMonitor(asset_type, {str(number): baseline for number in range(windows)})
-    slots = np.repeat(np.arange(windows), WINDOW)
-    seconds = np.tile(np.arange(WINDOW) * asset_type.sampling_seconds, windows)
+    slots = np.repeat(np.arange(windows), length)
+    seconds = np.tile(np.arange(length) * asset_type.sampling_seconds, windows)
     condition = monitor.assess(slots, seconds, values)
-    ends = np.arange(windows) * WINDOW + WINDOW - 1
-    blamed = (condition.flaws != GOOD).any(axis=1).reshape(windows, WINDOW).any(axis=1)
+    ends = np.arange(windows) * length + length - 1
+    blamed = (condition.flaws != GOOD).any(axis=1).reshape(windows, length)[:, -WINDOW:].any(axis=1)
     return condition.flag[ends], blamed, condition.score[ends]
 
 
@@ -191,8 +196,15 @@ def _hard(name: str, rng: np.random.Generator) -> FloatArray:
         return faulty_readings(rows, Fault("DEFAULT", "MILD", signals=(signal,)), rng)
     kind, signal = name.split()
     column = SIGNALS.index(signal)
-    windows = healthy_readings(rows, rng).reshape(HARD_WINDOWS, WINDOW, len(SIGNALS))
-    return np.concatenate([SensorFault(kind, column).apply(window, rng) for window in windows])
+    windows = healthy_readings(2 * rows, rng).reshape(HARD_WINDOWS, 2 * WINDOW, len(SIGNALS))
+    for window in windows:
+        window[WINDOW:] = SensorFault(kind, column).apply(window[WINDOW:], rng)
+    return windows.reshape(2 * rows, len(SIGNALS))
+
+
+def _lead_in(cell: str) -> int:
+    """A sensor fails on a machine that runs: it is followed for a second before."""
+    return int(cell.split()[0] in SENSOR_FAULTS)
 
 
 def _loaded(windows: int, rng: np.random.Generator) -> FloatArray:

@@ -37,8 +37,11 @@ def seconds(rows: int, interval: float = 1.0) -> np.ndarray:
     return np.arange(rows) * interval
 
 
-def baseline(rows: int = 600, seed: int = 1, asset_id: str = "pump 1", asset_type: AssetType | None = None) -> Baseline:
-    """What a calibration of a healthy pump gives."""
+def baseline(
+    rows: int = 600, seed: int = 1, asset_id: str = "pump 1", asset_type: AssetType | None = None,
+    values: np.ndarray | None = None,
+) -> Baseline:  # fmt: skip
+    """What a calibration of a healthy pump gives; `values` (rows, 3) are those of `running` if not given."""
     kind = asset_type or pump()
-    readings = Readings(seconds(rows, kind.sampling_seconds), running(rows, seed))
+    readings = Readings(seconds(rows, kind.sampling_seconds), running(rows, seed) if values is None else values)
     return calibrate(asset_id, kind, readings, created=CREATED, seed=1)

@@ -21,7 +21,7 @@ from smart_sentry.assets import AssetType
 from smart_sentry.detection.baseline import Baseline
 from smart_sentry.detection.calibration import GAP_FACTOR
 from smart_sentry.detection.stack import BaselineStack
-from smart_sentry.detection.statistics import Scored, StepState, score_steps
+from smart_sentry.detection.statistics import Scored, StepState, find_entries, score_steps
 from smart_sentry.features.steps import StepMaker, channel_names
 from smart_sentry.health.degradation import accumulate, severity
 from smart_sentry.phase_machine import UNKNOWN, PhaseMachine, PhaseNumbers
@@ -32,7 +32,9 @@ IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
 
 _GONE = "\0gone:"
-VOTE_FROM = 0.9
+_NONE, _CHANGE, _PAUSE = 0, 1, 2
+"""What breaks a stretch: nothing, another phase, or a pause (also a maintenance and a new baseline)."""
+VOTE_FROM = 0.95
 """Both forests together may flag a step that the covariance detector scores this close to its limit."""
 
 
@@ -116,18 +118,23 @@ class ConditionMonitor:
             phase = np.full(len(slots), UNKNOWN, dtype=np.int64)
         else:
             phase = self._phases.update(known[:, self._load], known[:, self._speed], slots).astype(np.int64)
-        restarts = np.empty(len(slots), dtype=np.bool_)
+        breaks = np.empty(len(slots), dtype=np.int64)
         longest = GAP_FACTOR * self.asset_type.sampling_seconds
-        _find_restarts(slots, seconds, phase, longest, self._memory.last_seconds, self._memory.last_phase, restarts)
-        steps = self._steps.update(known, slots, restarts)
-        gaps = np.zeros(len(steps.row), dtype=np.bool_)
-        _carry_restarts(slots, restarts, steps.row, self._memory.broken, gaps)
+        _find_breaks(slots, seconds, phase, longest, self._memory.last_seconds, self._memory.last_phase, breaks)
+        steps = self._steps.update(known, slots, breaks != _NONE)
+        broken = np.zeros(len(steps.row), dtype=np.int64)
+        _carry_breaks(slots, breaks, steps.row, self._memory.broken, broken)
         of_step = phase[steps.row]
         deviations = self._learnt.deviations(steps, of_step)
+        entered_from = np.empty(len(steps.row), dtype=np.int64)
+        by_earlier = deviations
+        if find_entries(steps.slot, of_step, broken == _PAUSE, self._memory.step_phase, entered_from):
+            by_earlier = self._learnt.deviations(steps, np.where(entered_from >= 0, entered_from, of_step))
         scored = Scored.empty(*deviations.shape)
         score_steps(
-            deviations, steps.slot, of_step, gaps, self._memory.step_phase, self._state, self._learnt.detectors, scored
-        )
+            deviations, steps.slot, of_step, broken != _NONE, entered_from, by_earlier, self._memory.step_phase, self._state,
+            self._learnt.detectors, scored,
+        )  # fmt: skip
         votes, flag = self._vote(scored, deviations, steps.slot)
         hours = np.full(len(steps.row), self.asset_type.sampling_seconds * self._steps.length / 3600.0)
         rate = self.asset_type.health.damage_rate_per_hour
@@ -136,7 +143,7 @@ class ConditionMonitor:
         of_row = np.full(len(slots), -1, dtype=np.int64)
         of_steps = np.column_stack([scored.score, flag, votes, degradation])
         told = np.empty((len(slots), of_steps.shape[1]))
-        _hold(slots, restarts, steps.row, of_steps, self._memory.held, told, of_row)
+        _hold(slots, breaks, steps.row, of_steps, self._memory.held, told, of_row)
         return Condition(
             slots, phase, told[:, 0], told[:, 1] > 0, told[:, 2].astype(np.int64), told[:, 3], flaws, of_row, scored,
             steps.channels,
@@ -151,7 +158,7 @@ class ConditionMonitor:
         slot = int(self.slots([asset_id])[0])
         self._reserve(slot + 1)
         self._memory.degradation[slot] = self._memory.held[slot, 3] = 0.0
-        self._memory.broken[slot] = True
+        self._memory.broken[slot] = _PAUSE
 
     def snapshot(self) -> dict[str, Any]:
         """A copy of the whole state; `restore` puts it back into a monitor of the same asset type."""
@@ -184,7 +191,7 @@ class ConditionMonitor:
         """A monitor that goes on where this one stands, with another baseline for one asset, whose windows begin anew."""
         monitor = ConditionMonitor(self.asset_type, self.baselines | {asset_id: baseline})
         monitor.restore(self.snapshot())
-        monitor._memory.broken[monitor._slot_of[asset_id]] = True
+        monitor._memory.broken[monitor._slot_of[asset_id]] = _PAUSE
         return monitor
 
     def without(self, asset_id: str | None) -> ConditionMonitor:
@@ -240,7 +247,7 @@ class _Memory(NamedTuple):
     Attributes:
         last_seconds, last_phase: of the newest reading; NaN and -1 before the first.
         step_phase: phase of the newest step.
-        broken: whether a gap has come since the newest step.
+        broken: what has broken its stretch since the newest step.
         degradation: the index.
         held: score, flag, votes and degradation as the newest step left them.
     """
@@ -248,7 +255,7 @@ class _Memory(NamedTuple):
     last_seconds: FloatArray
     last_phase: IntArray
     step_phase: IntArray
-    broken: BoolArray
+    broken: IntArray
     degradation: FloatArray
     held: FloatArray
 
@@ -256,45 +263,46 @@ class _Memory(NamedTuple):
     def empty(cls, assets: int) -> _Memory:
         never = np.full(assets, -1, dtype=np.int64)
         return cls(
-            np.full(assets, np.nan), never, never.copy(), np.zeros(assets, dtype=np.bool_), np.zeros(assets),
+            np.full(assets, np.nan), never, never.copy(), np.zeros(assets, dtype=np.int64), np.zeros(assets),
             np.tile([np.nan, 0.0, 0.0, 0.0], (assets, 1)),
         )  # fmt: skip
 
 
 @njit(cache=True, nogil=True)
-def _find_restarts(
-    slots: Any, seconds: Any, phase: Any, longest: float, last_seconds: Any, last_phase: Any, restarts: Any
+def _find_breaks(
+    slots: Any, seconds: Any, phase: Any, longest: float, last_seconds: Any, last_phase: Any, breaks: Any
 ) -> None:
     """A new stretch begins after a pause, and with a new phase. A reading from the past begins none."""
     for row in range(slots.size):
         slot = slots[row]
         pause = seconds[row] - last_seconds[slot]
-        restarts[row] = pause > longest or (last_phase[slot] >= 0 and phase[row] != last_phase[slot])
+        changed = last_phase[slot] >= 0 and phase[row] != last_phase[slot]
+        breaks[row] = _PAUSE if pause > longest else (_CHANGE if changed else _NONE)
         last_phase[slot] = phase[row]
         if np.isnan(last_seconds[slot]) or pause > 0.0:
             last_seconds[slot] = seconds[row]
 
 
 @njit(cache=True, nogil=True)
-def _carry_restarts(slots: Any, restarts: Any, step_rows: Any, broken: Any, gaps: Any) -> None:
-    """Tells each step whether a stretch has begun since its asset's last one."""
+def _carry_breaks(slots: Any, breaks: Any, step_rows: Any, broken: Any, of_steps: Any) -> None:
+    """Tells each step how a stretch has been broken since its asset's last one; a pause counts for more."""
     step = 0
     for row in range(slots.size):
         slot = slots[row]
-        broken[slot] |= restarts[row]
+        broken[slot] = max(broken[slot], breaks[row])
         if step < step_rows.size and step_rows[step] == row:
-            gaps[step] = broken[slot]
-            broken[slot] = False
+            of_steps[step] = broken[slot]
+            broken[slot] = _NONE
             step += 1
 
 
 @njit(cache=True, nogil=True)
-def _hold(slots: Any, restarts: Any, step_rows: Any, of_steps: Any, held: Any, told: Any, of_row: Any) -> None:
+def _hold(slots: Any, breaks: Any, step_rows: Any, of_steps: Any, held: Any, told: Any, of_row: Any) -> None:
     """Gives every reading what its asset's newest step said; a new stretch begins with no score and no flag."""
     step = 0
     for row in range(slots.size):
         slot = slots[row]
-        if restarts[row]:
+        if breaks[row] != _NONE:
             held[slot, 0], held[slot, 1], held[slot, 2] = np.nan, 0.0, 0.0
         if step < step_rows.size and step_rows[step] == row:
             held[slot] = of_steps[step]

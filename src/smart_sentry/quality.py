@@ -24,8 +24,8 @@ FLAWS = ("good", "missing", "out of range", "stuck", "spike")
 _LEAST_RUN = 20
 _RUN_FACTOR = 3
 _RECENT = 5
-_SPIKE_FACTOR = 3.0
-_SPIKES_BELOW_SECONDS, _TWO_READINGS_BELOW_SECONDS = 10.0, 0.05
+_SPIKE_FACTOR, _FAST_SPIKE_FACTOR = 3.0, 2.0
+_SPIKES_BELOW_SECONDS, _FAST_BELOW_SECONDS = 10.0, 0.05
 
 
 def run_limits(longest_run: IntArray) -> IntArray:
@@ -61,18 +61,21 @@ def longest_spike(sampling_seconds: float) -> int:
     >>> [longest_spike(seconds) for seconds in (0.01, 1.0, 10.0)]
     [2, 1, 0]
     """
-    if sampling_seconds < _TWO_READINGS_BELOW_SECONDS:
+    if sampling_seconds < _FAST_BELOW_SECONDS:
         return 2
     return 1 if sampling_seconds < _SPIKES_BELOW_SECONDS else 0
 
 
-def spike_limits(values: FloatArray) -> FloatArray:
-    """(signals,) distance from the median of the last five readings from which one alone is a spike: three times the largest
-    in a healthy (rows, signals) table; infinite for a signal that never moved.
+def spike_limits(values: FloatArray, sampling_seconds: float) -> FloatArray:
+    """(signals,) distance from the median of the last five readings from which one alone is a spike.
 
-    >>> spike_limits(np.array([[1.0, 5.0], [2.0, 5.0], [1.0, 5.0]])).tolist()
+    Three times the largest in a healthy (rows, signals) table, twice where a reading is one of many in a window, which a small
+    spike spoils; infinite for a signal that never moved.
+
+    >>> spike_limits(np.array([[1.0, 5.0], [2.0, 5.0], [1.0, 5.0]]), 1.0).tolist()
     [3.0, inf]
     """
+    factor = _FAST_SPIKE_FACTOR if sampling_seconds < _FAST_BELOW_SECONDS else _SPIKE_FACTOR
     out = np.full(values.shape[1], np.inf)
     for column, signal in enumerate(values.T):
         known = signal[np.isfinite(signal)]
@@ -80,7 +83,7 @@ def spike_limits(values: FloatArray) -> FloatArray:
             continue
         before = np.lib.stride_tricks.sliding_window_view(np.r_[np.full(_RECENT - 1, known[0]), known[:-1]], _RECENT)
         farthest = float(np.abs(known[1:] - np.median(before, axis=1)).max())
-        out[column] = _SPIKE_FACTOR * farthest if farthest > 0 else np.inf
+        out[column] = factor * farthest if farthest > 0 else np.inf
     return out
 
 

@@ -97,6 +97,38 @@ def test_readings_of_other_assets_change_nothing() -> None:
     np.testing.assert_array_equal(found.score[1::2], assess(strangers, asset="pump 2").score)
 
 
+def switched(rows: int, seed: int) -> np.ndarray:
+    """(rows, 3) a pump that runs for 60 s and rests for 60 s, when a heater draws up to 4 A."""
+    values, resting = running(rows, seed), np.arange(rows) % 120 >= 60
+    rng = np.random.default_rng(seed)
+    values[resting] = np.abs(rng.normal(0, 0.01, (int(resting.sum()), 3)))
+    values[resting, 0] = rng.uniform(0, 4, int(resting.sum()))
+    return values
+
+
+def test_first_reading_of_a_phase_counts_as_the_phase_that_explains_it_better() -> None:
+    kind = pump(phase={"load_signal": "current_a", "speed_signal": "speed_rpm", "off_below": 4.5})
+    learnt = baseline(2400, asset_type=kind, values=switched(2400, 3))
+
+    def follow(values: np.ndarray, at: np.ndarray) -> Condition:
+        monitor = ConditionMonitor(kind, {"pump 1": learnt})
+        return monitor.assess(monitor.slots(["pump 1"] * len(values)), at, values)
+
+    live, at, row = switched(1200, 4), seconds(1200), 120
+    live[row] = [4.8, 0.01, 0.01]  # switched on, but it stands still: like a rest, not like a start
+    broken = live.copy()
+    broken[row] = [80.0, 3900.0, 40.0]  # like neither
+    paused = at + np.where(
+        np.arange(1200) >= row, 600.0, 0.0
+    )  # nobody knows what it did before: it must look like a start
+    found = follow(live, at)
+    assert found.phase[row] != found.phase[row - 1]
+    assert found.score[row] < 1
+    assert follow(live, paused).score[row] > 2
+    assert follow(broken, at).flag[row]
+    np.testing.assert_array_equal(found.score[row + 1 :], follow(broken, at).score[row + 1 :])  # it is not remembered
+
+
 @settings(deadline=None, max_examples=20)
 @given(st.lists(st.integers(1, 40), min_size=2, max_size=10), st.booleans())
 def test_any_split_of_a_stream_gives_the_same_assessments(cuts: list[int], restored: bool) -> None:

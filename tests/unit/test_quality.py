@@ -61,7 +61,7 @@ def test_flaws_do_not_depend_on_how_the_stream_is_cut() -> None:
 
 
 def spiking(values: np.ndarray, interval: float = 0.01) -> np.ndarray:
-    limits = np.tile(spike_limits(running(500, 9)), (1, 1))
+    limits = np.tile(spike_limits(running(500, 9), 1.0), (1, 1))
     slots = np.zeros(len(values), dtype=np.int64)
     codes = QualityLane(pump(sampling_seconds=interval)).update(values, slots, NEVER, limits)
     return np.array(FLAWS, dtype=object)[codes]

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from smart_sentry.assets import AssetType
 from smart_sentry.detection.baseline import Acceptance, Baseline, FeatureStatistics, PhaseBaseline, Settings
-from smart_sentry.detection.covariance import fit_detector
+from smart_sentry.detection.covariance import few_and_short, fit_detector, fit_normal
 from smart_sentry.detection.isolation import Forest, fit_forest
 from smart_sentry.detection.statistics import smooth
+from smart_sentry.detection.wander import offsets
 from smart_sentry.errors import ContaminatedCalibration, InsufficientData
 from smart_sentry.features.steps import StepMaker, Steps, channel_names, window_feature_names, window_length
 from smart_sentry.phase_machine import UNKNOWN, PhaseMachine, PhaseNumbers, learn_phase_numbers
@@ -95,12 +96,13 @@ def calibrate(asset_id: str, asset_type: AssetType, readings: Readings, *, creat
     phases: dict[str, PhaseBaseline] = {}
     held_out: list[FloatArray] = []
     deviations = np.full(steps.channels.shape, np.nan)
+    wandering = _Wandering(healthy, terms, seed)
     for name, of_phase in _phases(healthy.phase):
-        values = steps.channels[of_phase]
-        restarts = healthy.restarts[of_phase]
+        values, restarts = steps.channels[of_phase], healthy.restarts[of_phase]
         normal, detector, held = fit_detector(
-            values, terms[of_phase], restarts, asset_type.detection.false_alarm_budget, window_length(asset_type)
-        )
+            values, terms[of_phase], restarts, asset_type.detection.false_alarm_budget, window_length(asset_type),
+            wandering.offsets(of_phase),
+        )  # fmt: skip
         deviations[of_phase] = normal.deviations(values, terms[of_phase])
         phases[name] = PhaseBaseline(
             normal, detector, FeatureStatistics.of(names, shown[of_phase]), int(of_phase.sum())
@@ -119,7 +121,7 @@ def calibrate(asset_id: str, asset_type: AssetType, readings: Readings, *, creat
         asset_id=asset_id, asset_type=asset_type.name, sampling_seconds=asset_type.sampling_seconds, channels=channels,
         settings=settings, phases=phases, phase_rule=None if healthy.numbers is None else healthy.numbers._asdict(),
         reading_forest=forests[0], window_forest=forests[1], longest_run=longest_runs(readings.values),
-        spike_limit=spike_limits(healthy.values),
+        spike_limit=spike_limits(healthy.values, asset_type.sampling_seconds),
         acceptance=acceptance, created=created,
     )  # fmt: skip
 
@@ -151,6 +153,27 @@ def _phase_of(asset_type: AssetType, values: FloatArray) -> tuple[IntArray, Phas
     machine = PhaseMachine(rule, asset_type.sampling_seconds)
     machine.set_numbers(0, numbers)
     return machine.update(load, speed, np.zeros(len(values), dtype=np.int64)).astype(np.int64), numbers
+
+
+class _Wandering:
+    """What the longest phase of a calibration says about the others, of which it saw few and short stretches."""
+
+    def __init__(self, healthy: HealthySteps, terms: FloatArray, seed: int) -> None:
+        self._healthy, self._terms, self._seed = healthy, terms, seed
+        self._longest = max((rows for _, rows in _phases(healthy.phase)), key=np.sum, default=None)
+
+    def offsets(self, of_phase: BoolArray) -> FloatArray | None:
+        """(copies, stretches, channels) as `fit_detector` takes them; None for the longest phase and those like it."""
+        restarts = self._healthy.restarts[of_phase]
+        if self._longest is None or np.array_equal(of_phase, self._longest) or not few_and_short(restarts):
+            return None
+        rest, restarts_of_longest = self._rest(self._longest), self._healthy.restarts[self._longest]
+        return offsets(self._rest(of_phase), restarts, rest, restarts_of_longest, self._seed)
+
+    def _rest(self, of_phase: BoolArray) -> FloatArray:
+        """(steps, channels) what the settings do not explain."""
+        values, terms = self._healthy.steps.channels[of_phase], self._terms[of_phase]
+        return fit_normal(values, terms).rest(values, terms)
 
 
 def _phases(phase: IntArray) -> Iterator[tuple[str, BoolArray]]:

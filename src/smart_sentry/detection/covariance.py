@@ -7,6 +7,7 @@ training quantiles of PCA give 7 to 23 times the false alarms that were asked fo
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -48,7 +49,11 @@ class Normal:
 
     def deviations(self, values: FloatArray, terms: FloatArray) -> FloatArray:
         """(steps, channels) in standard deviations, from values (steps, channels) and setting terms (steps, terms)."""
-        return (values - self.centre - terms @ self.slope.T) / self.scale
+        return self.rest(values, terms) / self.scale
+
+    def rest(self, values: FloatArray, terms: FloatArray) -> FloatArray:
+        """(steps, channels) what centre and settings do not explain, in the channels' units."""
+        return values - self.centre - terms @ self.slope.T
 
 
 class Detector(NamedTuple):
@@ -57,7 +62,7 @@ class Detector(NamedTuple):
     Attributes:
         whiten: (channels, channels) lower triangular; turns healthy deviations into uncorrelated ones of variance 1.
         level_scale: (spans, channels) one over the standard deviation of the whitened means.
-        spread_mean, spread_scale: (spread spans, channels) of the logarithms of mean squares; the scale as its inverse.
+        spread_mean, spread_scale: (spread spans, channels) of the logarithms of variances; the scale as its inverse.
         centre, limit: (statistics,) middle and limit of the cube roots of the mean squares.
     """
 
@@ -124,7 +129,12 @@ class HeldOut:
 
 
 def fit_detector(
-    values: FloatArray, terms: FloatArray, restarts: BoolArray, budget: float, window_readings: int = 1
+    values: FloatArray,
+    terms: FloatArray,
+    restarts: BoolArray,
+    budget: float,
+    window_readings: int = 1,
+    offsets: FloatArray | None = None,
 ) -> tuple[Normal, Detector, HeldOut]:
     """Fits one phase's detector to healthy steps.
 
@@ -134,27 +144,39 @@ def fit_detector(
         restarts: (steps,) True where a stretch of the phase begins.
         budget: share of healthy steps that may be above the limit.
         window_readings: readings in a step, as `fit_normal` takes it.
+        offsets: (copies, stretches, channels) of `wander.offsets`: where else each stretch might have stood, in the channels'
+            units, the first where it did; None: just there.
     """
-    blocks = np.array_split(np.arange(len(values)), _blocks(values))
-    parts = [_block(values, terms, restarts, block, window_readings) for block in blocks]
-    level = np.concatenate([whitened for whitened, _ in parts])
-    spread = np.concatenate([smoothed.spread for _, smoothed in parts])
-    root = np.concatenate([smoothed.spread_root for _, smoothed in parts])
-    unsure = _unsure(len(values), len(blocks[0])) / _few_stretches(restarts, budget)
+    steps, copies = len(values), 1 if offsets is None else len(offsets)
+    blocks = np.array_split(np.arange(steps), _blocks(values))
+    unsure = _unsure(steps, len(blocks[0])) / _few_stretches(restarts, budget)
+    if offsets is not None:
+        stretch = np.cumsum(restarts) - int(restarts[0])
+        values = (values + offsets[:, stretch]).reshape(copies * steps, -1)
+        terms, restarts = np.tile(terms, (copies, 1)), np.tile(restarts, copies)
+        restarts[::steps] = True
+    level = np.empty((len(values), len(SPANS), values.shape[1]))
+    spread, root = np.empty((2, len(values), len(SPREAD_SPANS), values.shape[1]))
+    for block in blocks:
+        rows = block + steps * np.arange(copies)[:, None]
+        for copy, (whitened, smoothed) in zip(
+            rows, _block(values, terms, restarts, rows, window_readings), strict=True
+        ):
+            level[copy], spread[copy], root[copy] = whitened, smoothed.spread, smoothed.spread_root
     least = _LEAST_SCALE if window_readings == 1 else 1.0
     level_scale = unsure[: len(SPANS), None] / np.maximum(np.sqrt(np.mean(level**2, axis=0)), least)
     spread_mean, spread_scale = _spread_moments(spread, root)
     spread_scale *= unsure[len(SPANS) : len(SPANS) + len(SPREAD_SPANS), None]
     wider = np.nan_to_num(np.maximum((spread - spread_mean) / root * spread_scale, 0.0))
     statistic = np.cbrt(np.hstack([np.mean((level * level_scale) ** 2, axis=2), np.mean(wider**2, axis=2)]))
-    centre, limit = _limits(statistic, restarts, budget / _STATISTICS_AT_ONCE)
+    centre, limit = _limits(statistic, restarts, copies, budget / _STATISTICS_AT_ONCE)
     limit[: len(SPANS)] = np.maximum(limit[: len(SPANS)], _least_limit(values.shape[1], budget / _STATISTICS_AT_ONCE))
     score = np.max((statistic - centre) / (limit - centre), axis=1)
     normal = fit_normal(values, terms, window_readings)
     detector = Detector(
         fit_whitening(normal.deviations(values, terms)), level_scale, spread_mean, spread_scale, centre, limit
     )
-    return normal, detector, HeldOut(statistic, score)
+    return normal, detector, HeldOut(statistic[:steps], score[:steps])
 
 
 def _blocks(values: FloatArray) -> int:
@@ -162,15 +184,16 @@ def _blocks(values: FloatArray) -> int:
 
 
 def _block(
-    values: FloatArray, terms: FloatArray, restarts: BoolArray, block: IntArray, window_readings: int
-) -> tuple[FloatArray, Smoothed]:
-    """Whitened means (steps, spans, channels) and spreads of a block, by a normal that was fitted to the other steps."""
+    values: FloatArray, terms: FloatArray, restarts: BoolArray, copies: IntArray, window_readings: int
+) -> Iterator[tuple[FloatArray, Smoothed]]:
+    """Whitened means (steps, spans, channels) and spreads of every copy of a block, by a normal of the other steps."""
     others = np.ones(len(values), dtype=np.bool_)
-    others[block] = False
+    others[copies.ravel()] = False
     normal = fit_normal(values[others], terms[others], window_readings)
     whiten = fit_whitening(normal.deviations(values[others], terms[others]))
-    smoothed = smooth(normal.deviations(values[block], terms[block]), restarts[block])
-    return smoothed.level @ whiten.T, smoothed
+    for block in copies:
+        smoothed = smooth(normal.deviations(values[block], terms[block]), restarts[block])
+        yield smoothed.level @ whiten.T, smoothed
 
 
 def _unsure(steps: int, block: int) -> FloatArray:
@@ -183,6 +206,12 @@ def _unsure(steps: int, block: int) -> FloatArray:
     return np.sqrt((1.0 + np.minimum(spans, block) / steps) / (1.0 + spans / steps))
 
 
+def few_and_short(restarts: BoolArray) -> bool:
+    """Whether a phase comes in stretches that are too short to show how far their means wander; restarts (steps,)."""
+    stretches = max(int(restarts.sum()), 1)
+    return stretches >= 2 and len(restarts) / stretches < _LONG_STRETCH
+
+
 def _few_stretches(restarts: BoolArray, budget: float) -> float:
     """At least 1: by how much wider the limits of a phase of short stretches must be, having seen few of them.
 
@@ -191,9 +220,9 @@ def _few_stretches(restarts: BoolArray, budget: float) -> float:
     """
     from scipy import stats
 
-    stretches = max(int(restarts.sum()), 1)
-    if len(restarts) / stretches >= _LONG_STRETCH or stretches < 2:
+    if not few_and_short(restarts):
         return 1.0
+    stretches = int(restarts.sum())
     return float(stats.t.ppf(1.0 - budget, stretches - 1) / stats.norm.ppf(1.0 - budget))
 
 
@@ -208,11 +237,11 @@ def _spread_moments(spread: FloatArray, root: FloatArray) -> tuple[FloatArray, F
     return mean, enough / np.maximum(deviation, 1.0)  # 1.41 for independent normal values; 0 switches the statistic off
 
 
-def _limits(statistic: FloatArray, restarts: BoolArray, budget: float) -> tuple[FloatArray, FloatArray]:
+def _limits(statistic: FloatArray, restarts: BoolArray, copies: int, budget: float) -> tuple[FloatArray, FloatArray]:
     """Middle and limit (statistics,): Student's limit for a further value, or the observed quantile where that is higher."""
     from scipy import stats
 
-    independent = np.maximum(_independent(statistic, restarts), 3.0)
+    independent = np.maximum(_independent(statistic, restarts) / copies, 3.0)
     centre, deviation = statistic.mean(axis=0), np.maximum(statistic.std(axis=0), 1e-3)
     student = stats.t.ppf(1.0 - budget, independent - 1.0)
     limit = centre + student * deviation * np.sqrt(1.0 + 1.0 / independent)

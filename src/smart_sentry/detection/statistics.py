@@ -5,8 +5,8 @@ of each:
 
 - Is the step itself out of place, or have the last ones shifted? Hotelling's T2 of exponentially weighted means (MEWMA; Lowry,
   Woodall, Champ and Rigdon, 1992), one for each span in `SPANS`; span 1 is the step itself.
-- Do the last ones spread more than they should, with their mean in place (jitter)? Exponentially weighted mean squares, one for
-  each span in `SPREAD_SPANS`.
+- Do the last ones spread more than they should, wherever their mean stands (jitter)? Exponentially weighted variances about
+  the exponentially weighted mean (MacGregor and Harris, 1993), one for each span in `SPREAD_SPANS`.
 
 A mean of k steps is divided by the root of its sum of squared weights, so that it has the same variance from the first step on.
 A channel without a value is forgotten at the pace of each span: what was last seen of a dead sensor must not be held against the
@@ -35,9 +35,11 @@ _SPREAD_RATES = np.array([2.0 / (span + 1.0) for span in SPREAD_SPANS])
 _FAR = 12.0
 """A single wild step counts no further than this in means of several: it must not linger."""
 _WIDE = 36.0
+"""Likewise its squared distance from the mean in variances of several."""
 _FLOOR = 1e-6
 _EXPLAIN_FROM = 0.8
 _TEN = SPANS.index(10)
+_SPREAD_AT = SPANS.index(SPREAD_SPANS[0])
 _SPREAD_FROM = 5
 """Steps before a spread is judged."""
 
@@ -48,7 +50,7 @@ class StepState(NamedTuple):
     Attributes:
         seen: (assets, channels) steps seen since the last restart.
         level: (assets, spans, channels) weighted means. level_weight: their sums of squared weights.
-        spread: (assets, spread spans, channels) weighted mean squares. spread_weight: likewise.
+        spread: (assets, spread spans, channels) weighted variances about the mean of the same span. spread_weight: likewise.
     """
 
     seen: IntArray
@@ -71,7 +73,7 @@ class Smoothed(NamedTuple):
 
     Attributes:
         level: (steps, spans, channels) means over the root of their squared weights: variance 1 for independent steps.
-        spread: (steps, spread spans, channels) logarithms of mean squares; NaN before the fifth step.
+        spread: (steps, spread spans, channels) logarithms of variances; NaN before the fifth step.
         spread_root: likewise, the roots of their squared weights: the standard deviation of `spread` is proportional to it.
     """
 
@@ -115,23 +117,34 @@ def _advance(slot: int, step: Any, state: Any) -> None:
         state.seen[slot, i] += 1
         least = 1.0 / state.seen[slot, i]
         clipped = min(max(step[i], -_FAR), _FAR)
-        square = min(step[i] * step[i], _WIDE)
+        for k in range(_SPREAD_RATES.size):
+            rate = max(_SPREAD_RATES[k], least)
+            square = min((clipped - state.level[slot, _SPREAD_AT + k, i]) ** 2, _WIDE)
+            state.spread[slot, k, i] = (1.0 - rate) * (state.spread[slot, k, i] + rate * square)
+            state.spread_weight[slot, k, i] = (1.0 - rate) ** 2 * state.spread_weight[slot, k, i] + rate * rate
         state.level[slot, 0, i] = step[i]
         state.level_weight[slot, 0, i] = 1.0
         for k in range(1, _LEVEL_RATES.size):
             rate = max(_LEVEL_RATES[k], least)
             state.level[slot, k, i] += rate * (clipped - state.level[slot, k, i])
             state.level_weight[slot, k, i] = (1.0 - rate) ** 2 * state.level_weight[slot, k, i] + rate * rate
-        for k in range(_SPREAD_RATES.size):
-            rate = max(_SPREAD_RATES[k], least)
-            state.spread[slot, k, i] += rate * (square - state.spread[slot, k, i])
-            state.spread_weight[slot, k, i] = (1.0 - rate) ** 2 * state.spread_weight[slot, k, i] + rate * rate
 
 
 @njit(cache=True, nogil=True)
 def _level(slot: int, k: int, i: int, state: Any) -> float:
     weight = state.level_weight[slot, k, i]
     return float(state.level[slot, k, i] / np.sqrt(weight)) if weight > 0.0 else 0.0
+
+
+@njit(cache=True, nogil=True)
+def _variance(slot: int, j: int, i: int, state: Any) -> float:
+    """Without the bias that the mean comes from the same steps."""
+    return float(state.spread[slot, j, i] / (1.0 - state.spread_weight[slot, j, i]))
+
+
+@njit(cache=True, nogil=True)
+def _log_spread(slot: int, j: int, i: int, state: Any) -> float:
+    return float(np.log(_variance(slot, j, i, state) + _FLOOR))
 
 
 @njit(cache=True, nogil=True)
@@ -145,7 +158,7 @@ def _smooth(deviations: Any, restarts: Any, state: Any, levels: Any, spreads: An
                 levels[row, k, i] = _level(0, k, i, state)
             if state.seen[0, i] >= _SPREAD_FROM:
                 for k in range(_SPREAD_RATES.size):
-                    spreads[row, k, i] = np.log(state.spread[0, k, i] + _FLOOR)
+                    spreads[row, k, i] = _log_spread(0, k, i, state)
                     roots[row, k, i] = np.sqrt(state.spread_weight[0, k, i])
 
 
@@ -157,7 +170,7 @@ class Scored(NamedTuple):
             was not calibrated.
         statistic: (steps,) index into `STATISTICS` of the one that stands highest against its limit; -1 where there is no score.
         effect: (steps, channels) what each channel adds to that statistic where the score is 0.8 or more, else 0.
-        moved: (steps, channels) likewise: a level's mean deviation, or a spread's root mean square, in standard deviations.
+        moved: (steps, channels) likewise: a level's mean deviation, or a spread's standard deviation, in those of health.
         window: (steps, 2 * channels) means over ten steps and log spreads, as the window forest takes them; NaN before the fifth.
     """
 
@@ -207,14 +220,19 @@ class DetectorArrays(NamedTuple):
 
 @njit(cache=True, nogil=True)
 def score_steps(
-    deviations: Any, slots: Any, phases: Any, restarts: Any, last_phase: Any, state: Any, detectors: Any, out: Any,
+    deviations: Any, slots: Any, phases: Any, restarts: Any, entered_from: Any, by_earlier: Any, last_phase: Any, state: Any,
+    detectors: Any, out: Any,
 ) -> None:  # fmt: skip
     """Scores steps of many assets in arrival order.
+
+    The first step of a phase is taken while the machine passes from one to the other: it counts as the one that explains it
+    better, judged by itself, and is not remembered.
 
     Args:
         deviations: (steps, channels) standardised with each asset's own normal; NaN where missing.
         slots: (steps,) asset. phases: (steps,) phase.
         restarts: (steps,) True after a gap. What was seen before it, or before a change of phase, is forgotten.
+        entered_from: (steps,) from `find_entries`. by_earlier: (steps, channels) deviations from the normal of that phase.
         last_phase: (assets,) phase of each asset's newest step, -1 before the first; advanced.
         state: advanced.
         detectors: `DetectorArrays` of all assets.
@@ -222,36 +240,70 @@ def score_steps(
     """
     channels = deviations.shape[1]
     whitened = np.empty(channels)
-    levels, spreads = _LEVEL_RATES.size, _SPREAD_RATES.size
     for row in range(slots.size):
-        slot, phase = slots[row], phases[row]
+        slot, phase, earlier = slots[row], phases[row], entered_from[row]
         if restarts[row] or last_phase[slot] != phase:
             _restart(slot, state)
             last_phase[slot] = phase
+        entering = earlier >= 0 and detectors.covered[slot, earlier] and detectors.covered[slot, phase]
+        best, where = np.inf, 0
+        if entering:
+            _advance(slot, by_earlier[row], state)
+            best = _against_limit(slot, earlier, 0, state, detectors, whitened)
+            _restart(slot, state)
         _advance(slot, deviations[row], state)
         for i in range(channels):
             if state.seen[slot, i] >= _SPREAD_FROM:
                 out.window[row, i] = _level(slot, _TEN, i, state)
-                out.window[row, channels + i] = np.log(state.spread[slot, 0, i] + _FLOOR)
+                out.window[row, channels + i] = _log_spread(slot, 0, i, state)
         if not detectors.covered[slot, phase]:
             out.score[row], out.statistic[row] = np.nan, -1
             continue
-        best, where = -np.inf, 0
-        for which in range(levels + spreads):
-            if which < levels:
-                value = np.cbrt(_whitened_level(slot, phase, which, state, detectors, whitened) / channels)
-            else:
-                total = 0.0
-                for i in range(channels):
-                    total += _wider(slot, phase, which - levels, i, state, detectors) ** 2
-                value = np.cbrt(total / channels)
-            centre = detectors.centre[slot, phase, which]
-            against = (value - centre) / (detectors.limit[slot, phase, which] - centre)
-            if against > best:
-                best, where = against, which
+        if entering:
+            best = min(best, _against_limit(slot, phase, 0, state, detectors, whitened))
+        else:
+            best = -np.inf
+            for which in range(_LEVEL_RATES.size + _SPREAD_RATES.size):
+                against = _against_limit(slot, phase, which, state, detectors, whitened)
+                if against > best:
+                    best, where = against, which
         out.score[row], out.statistic[row] = best, where
         if best >= _EXPLAIN_FROM:
             _effects(slot, phase, where, state, detectors, whitened, out.effect[row], out.moved[row])
+        if entering:
+            _restart(slot, state)
+
+
+@njit(cache=True, nogil=True)
+def find_entries(slots: Any, phases: Any, restarts: Any, last_phase: Any, entered_from: Any) -> int:
+    """Fills (steps,) with the phase that an asset was in one step earlier where it is now in another one, else -1; counts them.
+
+    After a gap nobody knows what came before: -1. `last_phase` (assets,) is read, not advanced.
+    """
+    newest = last_phase.copy()
+    found = 0
+    for row in range(slots.size):
+        slot = slots[row]
+        entered_from[row] = -1
+        if not restarts[row] and newest[slot] >= 0 and newest[slot] != phases[row]:
+            entered_from[row] = newest[slot]
+            found += 1
+        newest[slot] = phases[row]
+    return found
+
+
+@njit(cache=True, nogil=True)
+def _against_limit(slot: int, phase: int, which: int, state: Any, detectors: Any, whitened: Any) -> float:
+    """One statistic between its middle (0) and its limit (1)."""
+    levels = _LEVEL_RATES.size
+    if which < levels:
+        total = _whitened_level(slot, phase, which, state, detectors, whitened)
+    else:
+        total = 0.0
+        for i in range(whitened.size):
+            total += _wider(slot, phase, which - levels, i, state, detectors) ** 2
+    centre = detectors.centre[slot, phase, which]
+    return float((np.cbrt(total / whitened.size) - centre) / (detectors.limit[slot, phase, which] - centre))
 
 
 @njit(cache=True, nogil=True)
@@ -272,7 +324,7 @@ def _wider(slot: int, phase: int, j: int, i: int, state: Any, detectors: Any) ->
     """By how many standard deviations a channel's spread is above what it was in calibration; 0 below it."""
     if state.seen[slot, i] < _SPREAD_FROM:
         return 0.0
-    log = np.log(state.spread[slot, j, i] + _FLOOR) - detectors.spread_mean[slot, phase, j, i]
+    log = _log_spread(slot, j, i, state) - detectors.spread_mean[slot, phase, j, i]
     wider = log / np.sqrt(state.spread_weight[slot, j, i]) * detectors.spread_scale[slot, phase, j, i]
     return max(float(wider), 0.0)
 
@@ -285,7 +337,7 @@ def _effects(
     if which >= levels:
         for i in range(channels):
             effect[i] = _wider(slot, phase, which - levels, i, state, detectors) ** 2
-            moved[i] = np.sqrt(state.spread[slot, which - levels, i])
+            moved[i] = np.sqrt(_variance(slot, which - levels, i, state)) if state.seen[slot, i] > 1 else 0.0
         return
     _whitened_level(slot, phase, which, state, detectors, whitened)
     for i in range(channels):

@@ -39,6 +39,8 @@ def score(normal: Normal, detector: Detector, values: np.ndarray, terms: np.ndar
         nowhere,
         nowhere,
         np.zeros(rows, dtype=np.bool_),
+        np.full(rows, -1),
+        deviations,
         np.full(1, -1),
         StepState.empty(1, channels),
         arrays,
@@ -93,6 +95,13 @@ def test_jitter_with_its_mean_in_place_is_found_by_a_spread() -> None:
     found = score(normal, detector, values)
     assert np.mean(found.score[40:] >= 1) > 0.9
     assert {STATISTICS[which] for which in found.statistic[100:]} & {"spread10", "spread40"}
+
+
+def test_shifted_channel_that_does_not_spread_more_is_no_spread() -> None:
+    normal, detector = fitted(healthy(1000, 1))
+    found = score(normal, detector, np.concatenate([healthy(100, 3), healthy(200, 3) + np.array([8.0, 0, 0])]))
+    assert np.mean(found.score[100:] >= 1) > 0.99
+    assert {STATISTICS[which] for which in found.statistic[160:]} <= {"level1", "level3", "level10", "level40"}
 
 
 def test_broken_correlation_is_found_though_each_channel_keeps_its_range() -> None:

@@ -31,11 +31,28 @@ def test_first_steps_are_averaged_plainly() -> None:
     np.testing.assert_allclose(level[:, widest, 0], [1.0, 1.5 * np.sqrt(2), 2.0 * np.sqrt(3)])
 
 
-def test_spread_is_the_log_mean_square_and_waits_for_the_fifth_step() -> None:
-    spread = smooth(np.array([[1.0], [-2.0], [1.0], [-2.0], [3.0]]), none(5)).spread
+def test_spread_is_the_log_of_the_variance_and_waits_for_the_fifth_step() -> None:
+    steps = np.array([[1.0], [-2.0], [1.0], [-2.0], [3.0]])
+    spread = smooth(steps, none(5)).spread
     assert np.isnan(spread[:4]).all()
-    np.testing.assert_allclose(spread[4], np.log(19 / 5), rtol=1e-6)
+    np.testing.assert_allclose(spread[4], np.log(steps.var(ddof=1)), rtol=1e-6)
     assert spread.shape == (5, len(SPREAD_SPANS), 1)
+
+
+def test_spread_does_not_depend_on_where_the_mean_stands_and_is_not_biased() -> None:
+    many = RNG.normal(size=(2000, 100))
+    spread = np.stack([smooth(steps[:, None], none(100)).spread[:, :, 0] for steps in many])
+    shifted = np.stack([smooth(steps[:, None] + 3.0, none(100)).spread[:, :, 0] for steps in many[:200]])
+    np.testing.assert_allclose(np.exp(spread[:, [4, 12, 50, 99]]).mean(axis=0), 1.0, atol=0.06)
+    np.testing.assert_allclose(shifted[:, 60:], spread[:200, 60:], atol=1e-9)
+
+
+def test_spread_of_a_step_to_another_level_returns_to_what_it_was() -> None:
+    steps = RNG.normal(size=(400, 1))
+    steps[200:] += 5.0
+    spread = smooth(steps, none(400)).spread[:, 0, 0]
+    assert spread[205] > np.nanmax(spread[:200])
+    assert spread[260:].max() < spread[205]
 
 
 def test_restart_forgets_what_was_before() -> None:
