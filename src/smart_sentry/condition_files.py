@@ -155,7 +155,7 @@ def _step_reason(monitor: ConditionMonitor, condition: Condition, row: int, step
     phase, scored = PHASES[condition.phase[row]].value, condition.scored
     reasons = explain_step(
         monitor.asset_type, baseline.channels, baseline.phases[phase], int(scored.statistic[step]), scored.effect[step],
-        scored.moved[step], condition.channels[step], phase,
+        scored.moved[step], condition.channels[step], condition.slow[step], phase,
     )  # fmt: skip
     return "; ".join(reason.sentence for reason in reasons)
 

@@ -10,7 +10,7 @@ batch.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,6 +18,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from smart_sentry.assets import AssetType
+from smart_sentry.detection.adaptation import follow_slowly
 from smart_sentry.detection.baseline import Baseline
 from smart_sentry.detection.calibration import GAP_FACTOR
 from smart_sentry.detection.stack import BaselineStack
@@ -34,7 +35,7 @@ BoolArray = NDArray[np.bool_]
 _GONE = "\0gone:"
 _NONE, _CHANGE, _PAUSE = 0, 1, 2
 """What breaks a stretch: nothing, another phase, or a pause (also a maintenance and a new baseline)."""
-VOTE_FROM = 0.95
+VOTE_FROM = 0.9
 """Both forests together may flag a step that the covariance detector scores this close to its limit."""
 
 
@@ -54,7 +55,7 @@ class Condition:
         flaws: (rows, signals) what is wrong with the sensors, indices into quality.FLAWS.
         step: (rows,) the step that a reading's assessment is taken from, -1 where that was in an earlier batch or never.
         scored: the steps, for explanations.
-        channels: (steps, channels) their channels.
+        channels: (steps, channels) their channels. slow: their slow means, 0 where a channel has a normal value.
     """
 
     slot: IntArray
@@ -67,6 +68,7 @@ class Condition:
     step: IntArray
     scored: Scored
     channels: FloatArray
+    slow: FloatArray
 
 
 class ConditionMonitor:
@@ -93,7 +95,7 @@ class ConditionMonitor:
         self._learnt = self._stacked()
         channels = len(channel_names(asset_type))
         self._state = StepState.empty(len(self._names), channels)
-        self._memory = _Memory.empty(len(self._names))
+        self._memory = _Memory.empty(len(self._names), channels)
         self._tell_phase_numbers()
 
     def slots(self, asset_ids: Sequence[str]) -> IntArray:
@@ -125,6 +127,13 @@ class ConditionMonitor:
         broken = np.zeros(len(steps.row), dtype=np.int64)
         _carry_breaks(slots, breaks, steps.row, self._memory.broken, broken)
         of_step = phase[steps.row]
+        slow = np.zeros(steps.channels.shape)
+        follow_slowly(
+            steps.channels, steps.slot, broken == _PAUSE, self._learnt.adaptation, self._memory.slow_seen,
+            self._memory.slow_mean, slow,
+        )  # fmt: skip
+        read = steps.channels
+        steps = replace(steps, channels=read - slow)
         deviations = self._learnt.deviations(steps, of_step)
         entered_from = np.empty(len(steps.row), dtype=np.int64)
         by_earlier = deviations
@@ -146,7 +155,7 @@ class ConditionMonitor:
         _hold(slots, breaks, steps.row, of_steps, self._memory.held, told, of_row)
         return Condition(
             slots, phase, told[:, 0], told[:, 1] > 0, told[:, 2].astype(np.int64), told[:, 3], flaws, of_row, scored,
-            steps.channels,
+            read, slow,
         )  # fmt: skip
 
     def name_of(self, slot: int) -> str:
@@ -231,8 +240,11 @@ class ConditionMonitor:
             self._learnt = self._learnt.grown(more)
         if more == have:
             return
-        self._memory = _Memory(*(_grown(old, new) for old, new in zip(self._memory, _Memory.empty(more), strict=True)))
-        empty = StepState.empty(more, self._state.seen.shape[1])
+        channels = self._state.seen.shape[1]
+        self._memory = _Memory(
+            *(_grown(old, new) for old, new in zip(self._memory, _Memory.empty(more, channels), strict=True))
+        )
+        empty = StepState.empty(more, channels)
         self._state = StepState(*(_grown(old, new) for old, new in zip(self._state, empty, strict=True)))
 
 
@@ -250,6 +262,7 @@ class _Memory(NamedTuple):
         broken: what has broken its stretch since the newest step.
         degradation: the index.
         held: score, flag, votes and degradation as the newest step left them.
+        slow_seen, slow_mean: (assets, channels) as adaptation.follow_slowly keeps them.
     """
 
     last_seconds: FloatArray
@@ -258,13 +271,15 @@ class _Memory(NamedTuple):
     broken: IntArray
     degradation: FloatArray
     held: FloatArray
+    slow_seen: FloatArray
+    slow_mean: FloatArray
 
     @classmethod
-    def empty(cls, assets: int) -> _Memory:
+    def empty(cls, assets: int, channels: int) -> _Memory:
         never = np.full(assets, -1, dtype=np.int64)
         return cls(
             np.full(assets, np.nan), never, never.copy(), np.zeros(assets, dtype=np.int64), np.zeros(assets),
-            np.tile([np.nan, 0.0, 0.0, 0.0], (assets, 1)),
+            np.tile([np.nan, 0.0, 0.0, 0.0], (assets, 1)), np.zeros((assets, channels)), np.zeros((assets, channels)),
         )  # fmt: skip
 
 

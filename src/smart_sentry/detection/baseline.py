@@ -138,6 +138,7 @@ class Baseline:
         reading_forest, window_forest: the two voters; None where there were too few steps.
         longest_run: (signals,) longest run of equal values in the calibration; 0 for a signal that never moved.
         spike_limit: (signals,) from quality.spike_limits.
+        adaptation: (channels,) rates of the slow means that channels without a normal value are judged by; 0 for the others.
         acceptance: the report.
         created: ISO 8601 time.
     """
@@ -153,6 +154,7 @@ class Baseline:
     window_forest: Forest | None
     longest_run: NDArray[np.int64]
     spike_limit: FloatArray
+    adaptation: FloatArray
     acceptance: Acceptance
     created: str
     version: str = field(default="", compare=False)
@@ -207,13 +209,15 @@ class Baseline:
         return cls(
             facts["asset_id"], facts["asset_type"], facts["sampling_seconds"], tuple(facts["channels"]),
             Settings(*_parts(arrays, "settings", _SETTINGS)), phases, facts["phase_rule"], forests[0], forests[1],
-            arrays["longest_run"], arrays["spike_limit"], acceptance, facts["created"], facts["sha256"][:12],
+            arrays["longest_run"], arrays["spike_limit"], arrays.get("adaptation", np.zeros(len(facts["channels"]))), acceptance,
+            facts["created"], facts["sha256"][:12],
         )  # fmt: skip
 
     def _arrays(self) -> dict[str, NDArray[Any]]:
         arrays = {f"settings/{name}": getattr(self.settings, name) for name in _SETTINGS} | {
             "longest_run": self.longest_run,
             "spike_limit": self.spike_limit,
+            "adaptation": self.adaptation,
         }
         for name, part in self.phases.items():
             arrays |= {f"{name}/normal/{key}": getattr(part.normal, key) for key in ("centre", "scale", "slope")}

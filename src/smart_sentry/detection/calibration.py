@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smart_sentry.assets import AssetType
+from smart_sentry.detection.adaptation import adaptation_rates, slow_means
 from smart_sentry.detection.baseline import Acceptance, Baseline, FeatureStatistics, PhaseBaseline, Settings
 from smart_sentry.detection.covariance import few_and_short, fit_detector, fit_normal
 from smart_sentry.detection.isolation import Forest, fit_forest
@@ -54,7 +55,7 @@ class HealthySteps:
     Attributes:
         steps: as features.steps makes them.
         phase: (steps,) indices into PHASES.
-        restarts: (steps,) True where a stretch of one phase begins.
+        restarts: (steps,) True where a stretch of one phase begins. pauses: where it begins after a gap.
         starts: transitions into STARTUP.
         numbers: what the phase rule learnt, None without one.
         missing: share of values that were missing or masked.
@@ -64,6 +65,7 @@ class HealthySteps:
     steps: Steps
     phase: IntArray
     restarts: BoolArray
+    pauses: BoolArray
     starts: int
     numbers: PhaseNumbers | None
     missing: float
@@ -87,12 +89,14 @@ def calibrate(asset_id: str, asset_type: AssetType, readings: Readings, *, creat
     rows = len(readings.seconds)
     if rows < LEAST_READINGS:
         raise InsufficientData(f"readings to calibrate {asset_id}", rows, LEAST_READINGS)
-    healthy = healthy_steps(asset_type, readings)
-    steps, channels = healthy.steps, channel_names(asset_type)
-    settings = Settings.of(steps.settings)
-    terms = settings.terms(steps.settings)
-    names = window_feature_names(asset_type) if steps.window.shape[1] else channels
-    shown = steps.window if steps.window.shape[1] else steps.channels
+    healthy, channels = healthy_steps(asset_type, readings), channel_names(asset_type)
+    settings = Settings.of(healthy.steps.settings)
+    terms = settings.terms(healthy.steps.settings)
+    names = window_feature_names(asset_type) if healthy.steps.window.shape[1] else channels
+    shown = healthy.steps.window if healthy.steps.window.shape[1] else healthy.steps.channels
+    rates = np.zeros(len(channels)) if asset_type.phase is not None else adaptation_rates(_rest(healthy, terms))
+    healthy = _around_slow_means(healthy, rates)
+    steps = healthy.steps
     phases: dict[str, PhaseBaseline] = {}
     held_out: list[FloatArray] = []
     deviations = np.full(steps.channels.shape, np.nan)
@@ -115,14 +119,15 @@ def calibrate(asset_id: str, asset_type: AssetType, readings: Readings, *, creat
         raise ContaminatedCalibration(asset_id, worst[0][1], MOST_OUTSIDE, [name for name, _ in worst])
     covered = np.isfinite(deviations).any(axis=1)
     forests = _forests(deviations[covered], healthy.restarts[covered], asset_type.detection.contamination, seed)
+    unsettled = [name for name, rate in zip(channels, rates, strict=True) if rate > 0]
     span = float(readings.seconds[-1] - readings.seconds[0])
-    acceptance = _acceptance(rows, span, healthy, np.concatenate(held_out), worst[0][1], asset_type)
+    acceptance = _acceptance(rows, span, healthy, np.concatenate(held_out), worst[0][1], asset_type, unsettled)
     return Baseline(
         asset_id=asset_id, asset_type=asset_type.name, sampling_seconds=asset_type.sampling_seconds, channels=channels,
         settings=settings, phases=phases, phase_rule=None if healthy.numbers is None else healthy.numbers._asdict(),
         reading_forest=forests[0], window_forest=forests[1], longest_run=longest_runs(readings.values),
         spike_limit=spike_limits(healthy.values, asset_type.sampling_seconds),
-        acceptance=acceptance, created=created,
+        adaptation=rates, acceptance=acceptance, created=created,
     )  # fmt: skip
 
 
@@ -139,8 +144,11 @@ def healthy_steps(asset_type: AssetType, readings: Readings) -> HealthySteps:
     steps = StepMaker(asset_type).update(values, slots, gap | changed)
     broken = np.cumsum(gap | changed)[steps.row]
     restarts = np.diff(broken, prepend=-1) != 0
+    pauses = np.diff(np.cumsum(gap)[steps.row], prepend=-1) != 0
     starts = int(np.sum((np.diff(phase) != 0) & (phase[1:] == PHASES.index(Phase.STARTUP))))
-    return HealthySteps(steps, phase[steps.row], restarts, starts, numbers, float(np.mean(flaws != GOOD)), values)
+    return HealthySteps(
+        steps, phase[steps.row], restarts, pauses, starts, numbers, float(np.mean(flaws != GOOD)), values
+    )
 
 
 def _phase_of(asset_type: AssetType, values: FloatArray) -> tuple[IntArray, PhaseNumbers | None]:
@@ -167,13 +175,20 @@ class _Wandering:
         restarts = self._healthy.restarts[of_phase]
         if self._longest is None or np.array_equal(of_phase, self._longest) or not few_and_short(restarts):
             return None
-        rest, restarts_of_longest = self._rest(self._longest), self._healthy.restarts[self._longest]
-        return offsets(self._rest(of_phase), restarts, rest, restarts_of_longest, self._seed)
+        longest = _rest(self._healthy, self._terms, self._longest), self._healthy.restarts[self._longest]
+        return offsets(_rest(self._healthy, self._terms, of_phase), restarts, *longest, self._seed)
 
-    def _rest(self, of_phase: BoolArray) -> FloatArray:
-        """(steps, channels) what the settings do not explain."""
-        values, terms = self._healthy.steps.channels[of_phase], self._terms[of_phase]
-        return fit_normal(values, terms).rest(values, terms)
+
+def _rest(healthy: HealthySteps, terms: FloatArray, rows: BoolArray | slice = slice(None)) -> FloatArray:
+    """(steps, channels) what the settings do not explain."""
+    values, its = healthy.steps.channels[rows], terms[rows]
+    return fit_normal(values, its).rest(values, its)
+
+
+def _around_slow_means(healthy: HealthySteps, rates: FloatArray) -> HealthySteps:
+    steps = healthy.steps
+    means = slow_means(steps.channels, healthy.pauses, rates)
+    return replace(healthy, steps=replace(steps, channels=steps.channels - means))
 
 
 def _phases(phase: IntArray) -> Iterator[tuple[str, BoolArray]]:
@@ -211,8 +226,9 @@ def window_features(deviations: FloatArray, restarts: BoolArray) -> FloatArray:
 
 
 def _acceptance(
-    rows: int, span: float, healthy: HealthySteps, scores: FloatArray, outside: float, asset_type: AssetType
-) -> Acceptance:
+    rows: int, span: float, healthy: HealthySteps, scores: FloatArray, outside: float, asset_type: AssetType,
+    unsettled: list[str],
+) -> Acceptance:  # fmt: skip
     from scipy import stats
 
     alarms, steps = int(np.sum(scores >= 1.0)), len(scores)
@@ -227,6 +243,7 @@ def _acceptance(
         (outside > 0.02, 0.15, f"{outside:.1%} of a channel outside 3 standard deviations"),
         (flagged > 5 * asset_type.detection.false_alarm_budget, 0.3, f"{flagged:.1%} of held-out steps above the limit"),
         (healthy.missing > 0.05, 0.2, f"{healthy.missing:.1%} of the values missing or impossible"),
+        (bool(unsettled), 0.0, f"never settled, so that jumps are seen and drifts are not: {', '.join(unsettled)}"),
         (healthy.numbers is not None and not healthy.starts, 0.1, "no start-up was seen: start-ups will not be judged"),
     ):  # fmt: skip
         if missing:

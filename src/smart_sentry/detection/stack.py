@@ -28,6 +28,7 @@ class BaselineStack:
 
     Attributes:
         run_limits, spike_limits: (assets, signals) as in quality.
+        adaptation: (assets, channels) rates of slow means.
         settings: (assets, 4, settings) centre, scale, low and high of each setting.
         centre, scale: (assets, phases, channels). slope: (assets, phases, channels, terms).
         detectors: of all assets and phases.
@@ -36,6 +37,7 @@ class BaselineStack:
 
     run_limits: IntArray
     spike_limits: FloatArray
+    adaptation: FloatArray
     settings: FloatArray
     centre: FloatArray
     scale: FloatArray
@@ -51,6 +53,7 @@ class BaselineStack:
         stack = cls(
             np.full((assets, len(asset_type.signals)), np.iinfo(np.int64).max),
             np.full((assets, len(asset_type.signals)), np.inf),
+            np.zeros((assets, channels)),
             np.ones((assets, 4, settings)),
             np.zeros((assets, phases, channels)),
             np.ones((assets, phases, channels)),
@@ -69,6 +72,7 @@ class BaselineStack:
     def _put(self, slot: int, baseline: Baseline) -> None:
         self.run_limits[slot] = run_limits(baseline.longest_run)
         self.spike_limits[slot] = baseline.spike_limit
+        self.adaptation[slot] = baseline.adaptation
         its = baseline.settings
         self.settings[slot] = np.stack([its.centre, its.scale, its.low, its.high])
         for name, part in baseline.phases.items():
@@ -88,6 +92,7 @@ class BaselineStack:
             self,
             run_limits=more(self.run_limits, np.iinfo(np.int64).max),
             spike_limits=more(self.spike_limits, np.inf),
+            adaptation=more(self.adaptation, 0.0),
             settings=more(self.settings, 1.0),
             centre=more(self.centre, 0.0),
             scale=more(self.scale, 1.0),

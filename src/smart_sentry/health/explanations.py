@@ -41,7 +41,7 @@ class Reason:
 
 def explain_step(
     asset_type: AssetType, channels: tuple[str, ...], normal: PhaseBaseline, statistic: int, effect: FloatArray,
-    moved: FloatArray, values: FloatArray, phase: str, most: int = 2,
+    moved: FloatArray, values: FloatArray, slow: FloatArray, phase: str, most: int = 2,
 ) -> list[Reason]:  # fmt: skip
     """Reasons for a flagged step, the strongest first.
 
@@ -51,7 +51,7 @@ def explain_step(
         normal: what is normal in its phase.
         statistic: index into `statistics.STATISTICS` of the one that stands highest.
         effect, moved: (channels,) from `Scored`.
-        values: (channels,) of the step.
+        values: (channels,) of the step. slow: what was expected of channels without a normal value, 0 for the others.
         phase: its name.
         most: how many reasons at most.
     """
@@ -61,16 +61,16 @@ def explain_step(
     for place, channel in enumerate(order.tolist()):
         if total <= 0 or (place and effect[channel] < 0.2 * total):
             break
-        reasons.append(_reason(asset_type, channels, normal, statistic, channel, moved, values, phase, order))
+        reasons.append(_reason(asset_type, channels, normal, statistic, channel, moved, values, slow, phase, order))
     return reasons
 
 
 def _reason(
     asset_type: AssetType, channels: tuple[str, ...], normal: PhaseBaseline, statistic: int, channel: int, moved: FloatArray,
-    values: FloatArray, phase: str, order: NDArray[np.int64],
+    values: FloatArray, slow: FloatArray, phase: str, order: NDArray[np.int64],
 ) -> Reason:  # fmt: skip
     name = channels[channel]
-    centre, scale = float(normal.normal.centre[channel]), float(normal.normal.scale[channel])
+    centre, scale = float(normal.normal.centre[channel] + slow[channel]), float(normal.normal.scale[channel])
     in_phase = "" if phase in ("UNKNOWN", "STEADY") else f" in {phase}"
     if statistic >= len(SPANS):
         span, times = SPREAD_SPANS[statistic - len(SPANS)], float(moved[channel])
