@@ -10,10 +10,10 @@ INSTALLED := $(VENV)/.installed
 PYTHONS := python3.11 python3.12 python3.13 python3
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help install demo motor demo-motor test check lint browser bench ui serve lock clean
+.PHONY: help install demo motor demo-motor test check lint browser servers bench ui serve services services-stop lock clean
 
 help:  ## show this list
-	@grep -hE '^[a-z]+:.*  ## ' $(MAKEFILE_LIST) | sed -E 's/:.*  ## /\t/' | while IFS=$$'\t' read -r name text; do printf '  make %-9s %s\n' "$$name" "$$text"; done
+	@grep -hE '^[a-z-]+:.*  ## ' $(MAKEFILE_LIST) | sed -E 's/:.*  ## /\t/' | while IFS=$$'\t' read -r name text; do printf '  make %-13s %s\n' "$$name" "$$text"; done
 
 install: $(INSTALLED)  ## create .venv and install exactly what requirements.lock names
 
@@ -25,8 +25,8 @@ motor: $(INSTALLED)  ## a simulated motor over HTTP: calibrate, verify, inject a
 
 demo-motor: motor
 
-test: $(INSTALLED) browser  ## run every test
-	python -m pytest
+test: $(INSTALLED) browser servers  ## run every test
+	python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 10
 
 check: lint test  ## what CI runs: lint, types, import contracts, tests
 
@@ -44,6 +44,12 @@ ui: $(INSTALLED)  ## open MLflow and Prefect on this machine
 
 serve: $(INSTALLED)  ## serve the champion over HTTP
 	smart-sentry serve
+
+services: $(INSTALLED) servers  ## start Kafka, PostgreSQL and Redis on this machine
+	smart-sentry services start
+
+services-stop: $(INSTALLED)  ## stop what `make services` started
+	smart-sentry services stop
 
 lock: $(BIN)/uv  ## resolve the dependencies anew, after a change of pyproject.toml
 	uv pip compile --quiet --universal --python-version 3.11 --all-extras --generate-hashes --no-header --no-annotate \
@@ -78,16 +84,29 @@ $(INSTALLED): requirements.lock pyproject.toml | $(BIN)/uv
 	$(BIN)/uv pip install --quiet --no-deps --no-build-isolation --python $(BIN)/python --editable .
 	@touch $@
 
+# Installs the Debian packages in $$missing, where that can be done; else says what is missing. $(1): who needs them.
+define install_missing
+if [ -z "$$missing" ]; then exit 0; fi; \
+if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+  echo "Installing$$missing for $(1)"; \
+  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \
+else \
+  echo "Missing for $(1):$$missing. On Debian or Ubuntu: sudo apt-get install --no-install-recommends$$missing" >&2; exit 1; \
+fi
+endef
+
 # The browser test opens MLflow and Prefect in a real browser.
 browser:
 	@missing=""; \
-	command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || missing="chromium"; \
+	command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || missing=" chromium"; \
 	command -v chromedriver >/dev/null || missing="$$missing chromium-driver"; \
-	if [ -z "$$missing" ]; then exit 0; fi; \
-	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-	  echo "Installing$$missing for the browser test"; \
-	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \
-	else \
-	  echo "The browser test needs Chromium and its driver; missing:$$missing." >&2; \
-	  echo "On Debian or Ubuntu: sudo apt-get install chromium chromium-driver" >&2; exit 1; \
-	fi
+	$(call install_missing,the browser test)
+
+# Kafka's program comes by Maven and runs on Java; the other two are Debian's.
+servers:
+	@missing=""; \
+	command -v java >/dev/null || missing="$$missing default-jre-headless"; \
+	command -v mvn >/dev/null || missing="$$missing maven"; \
+	command -v initdb >/dev/null || compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || missing="$$missing postgresql"; \
+	command -v redis-server >/dev/null || missing="$$missing redis-server"; \
+	$(call install_missing,the services)

@@ -2,15 +2,18 @@
 
 import sys
 
-from benchmarks import calibration, monitoring, public_sets, scoring, serving
+from benchmarks import calibration, ingest, monitoring, public_sets, scoring, serving
 from smart_sentry.errors import SmartSentryError
 
 
 def main() -> int:
     try:
         met = [
-            measure() for measure in (calibration.main, public_sets.main, monitoring.main, scoring.main, serving.main)
-        ]
+            measure()
+            for measure in (
+                calibration.main, public_sets.main, monitoring.main, ingest.main, scoring.main, serving.main,
+            )
+        ]  # fmt: skip
     except SmartSentryError as error:
         print(f"benchmarks: {error}", file=sys.stderr)
         return 1

@@ -16,6 +16,7 @@ import bentoml
 
 from smart_sentry.api.endpoint import Shortcut
 from smart_sentry.api.prediction import create_app
+from smart_sentry.api.shortcut import ReadingShortcut
 from smart_sentry.champion import load_champion
 from smart_sentry.config import load_settings
 from smart_sentry.plant.open import open_plant
@@ -53,3 +54,5 @@ class PredictionService:
 
 
 PredictionService.add_asgi_middleware(Shortcut, endpoint=APP.state.endpoint)
+if not IN_A_BENTO:
+    PredictionService.add_asgi_middleware(ReadingShortcut, **APP.state.reading_shortcut)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,8 +11,7 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
-import uvicorn
-from fastapi import FastAPI
+from live_app import served
 from small_life import fit_small_life
 from tiny_project import TINY, TINY_ASSET_TYPE, tiny_histories
 
@@ -30,7 +27,6 @@ from smart_sentry.files import write_json
 from smart_sentry.fleets import compute_features, fleet_of, learn_features
 from smart_sentry.prognosis.candidates import CANDIDATES
 from smart_sentry.prognosis.labels import soft_labels
-from smart_sentry.servers import free_port
 
 ASSET_TYPE = AssetType.model_validate(TINY_ASSET_TYPE)
 FEATURES = FeatureParams(half_lives=(3, 8), trends=(5, 10), own_baseline=5, warm_after=5)
@@ -100,27 +96,6 @@ def live_service(home: Path, settings: Settings) -> Iterator[LiveService]:
     """Serves the champion of a home folder for the length of the block."""
     with served(create_app(lambda: load_champion(home), settings)) as client:
         yield LiveService(str(client.base_url), home, client)
-
-
-@contextmanager
-def served(app: FastAPI) -> Iterator[httpx.Client]:
-    """Serves an application by uvicorn in a thread for the length of the block, and gives a client of it."""
-    port = free_port()
-    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_config=None, access_log=False))
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    deadline = time.monotonic() + 60
-    while not server.started:
-        assert thread.is_alive(), "the server ended while it was starting"
-        assert time.monotonic() < deadline, "the server did not start within a minute"
-        time.sleep(0.02)
-    try:
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
-            yield client
-    finally:
-        server.should_exit = True
-        thread.join(30)
-    assert not thread.is_alive()
 
 
 @pytest.fixture(scope="session")

@@ -8,9 +8,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import hypothesis
 import pytest
 from bundle_fixture import packaged_bundle, packaged_home, service  # noqa: F401
 from tiny_project import TINY, PrefectServer, Training, environment_of, finished, make_checkout, run_program
+from workers import pytest_collection_modifyitems, pytest_xdist_make_scheduler  # noqa: F401
 
 from smart_sentry.config import Settings
 from smart_sentry.servers import free_port, running, stop
@@ -18,6 +20,12 @@ from smart_sentry.ui import prefect_server as start_of_prefect
 
 if TYPE_CHECKING:
     from small_champion import SmallChampion
+
+# How long an example takes says how busy the machine is, and whether numba had to compile: no property of the code.
+hypothesis.settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("any machine")
 
 
 @pytest.fixture(scope="session")

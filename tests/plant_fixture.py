@@ -6,18 +6,21 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import httpx
 import numpy as np
-from bundle_fixture import served
 from condition_sample import pump, running
+from live_app import served
 
 from smart_sentry.api.prediction import create_app
 from smart_sentry.assets import AssetType
 from smart_sentry.config import Settings
 from smart_sentry.errors import ModelUnavailable
+from smart_sentry.plant.incoming import Incoming
 from smart_sentry.plant.plant import Plant
 from smart_sentry.stores.store import Store
 
@@ -28,7 +31,23 @@ SIGNALS = PUMP.signal_names
 
 def open_pumps(home: Path) -> Plant:
     """A plant that knows pumps, in a folder of its own."""
-    return Plant({PUMP.name: PUMP}, home / "models", Store(f"sqlite:///{home / 'plant.db'}"))
+    return Plant({PUMP.name: PUMP}, home / "models", Store(sqlite_in(home)))
+
+
+def sqlite_in(home: Path) -> str:
+    """URL of the folder's database. A new one is a copy of an empty one: its tables take longer to make than most tests run."""
+    file = home / "plant.db"
+    if not file.exists():
+        file.write_bytes(_empty_database())
+    return f"sqlite:///{file}"
+
+
+@cache
+def _empty_database() -> bytes:
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "plant.db"
+        Store(f"sqlite:///{file}").close()
+        return file.read_bytes()
 
 
 def no_model() -> Any:
@@ -59,6 +78,20 @@ def readings_of(values: np.ndarray, asset_id: str, seconds: Sequence[float]) -> 
 def healthy(rows: int, seed: int, asset_id: str = "motor_01", begin: int = 0) -> list[dict[str, Any]]:
     """Messages of a healthy pump, one a second."""
     return readings_of(running(rows, seed), asset_id, range(begin, begin + rows))
+
+
+def take(plant: Plant, readings: list[dict[str, Any]]) -> None:
+    """Gives messages to a plant without HTTP."""
+    plant.take(
+        [
+            Incoming(
+                one["asset_id"], one["event_id"], datetime.fromisoformat(one["timestamp"]).timestamp(),
+                {name: one[name] for name in SIGNALS},
+            )
+            for one in readings
+        ],
+        "http",
+    )  # fmt: skip
 
 
 def send_batch(client: httpx.Client, readings: list[dict[str, Any]]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from smart_sentry.stores.assessments import AssessmentRows
+from smart_sentry.stores.predictions import PredictionRows
 from smart_sentry.stores.readings import ReadingRows
 
 
@@ -27,4 +28,14 @@ def some_assessments(asset_id: str, numbers: Sequence[int], *, start: float = 10
         [asset_id] * count, [f"r{n}" for n in numbers], start + at, ["STEADY"] * count, np.where(at == 0, np.nan, at),
         at >= 2, (at >= 2).astype(np.int64), np.full(count, 90.0), ["LOW"] * count, np.full(count, 0.1),
         ["too hot" if n >= 2 else "" for n in numbers],
+    )  # fmt: skip
+
+
+def some_predictions(asset_id: str, numbers: Sequence[int], *, start: float = 1000.0) -> PredictionRows:
+    """Predictions of the same readings: a failure that comes nearer, the first two of an engine that is warming."""
+    order = np.array(numbers, dtype=np.float64)
+    life = 100.0 - order
+    return PredictionRows(
+        [asset_id] * len(numbers), [f"r{number}" for number in numbers], start + order, order / 100.0,
+        np.column_stack([life, life - 5, life + 5]), order < 2, order == 3, "tiny-0123456789ab",
     )  # fmt: skip

@@ -18,6 +18,8 @@ from smart_sentry.errors import ModelUnavailable
 from smart_sentry.files import file_name_of, write_json
 
 ACTIVE = "active.json"
+_ASIDE = "=purged="
+"""Beginning of folders that a purge has put aside; no quoted name holds a `=`."""
 
 
 class BaselineStore:
@@ -72,11 +74,32 @@ class BaselineStore:
         write_json(self._home(asset_id) / ACTIVE, {"history": history[:-1]})
         return history[-2]
 
+    def put_aside(self, asset_id: str) -> None:
+        """Takes an asset's baselines out of use, so that `take_back` or `remove_aside` may follow: the first half of a purge."""
+        if self._home(asset_id).is_dir():
+            self.remove_aside(asset_id)
+            self._home(asset_id).rename(self._aside(asset_id))
+
+    def take_back(self, asset_id: str) -> None:
+        """Undoes `put_aside`. What has been calibrated since stays as it is."""
+        if self._aside(asset_id).is_dir() and not self._home(asset_id).exists():
+            self._aside(asset_id).rename(self._home(asset_id))
+
+    def remove_aside(self, asset_id: str) -> None:
+        """Deletes what was put aside."""
+        shutil.rmtree(self._aside(asset_id), ignore_errors=True)
+
+    def assets_aside(self) -> list[str]:
+        """Names of the assets of which something is put aside: a stop came between the halves of a purge."""
+        found = self.folder.glob(f"{_ASIDE}*") if self.folder.is_dir() else iter(())
+        return sorted(_asset_of(home, home.name.removeprefix(_ASIDE)) for home in found if (home / ACTIVE).is_file())
+
     def assets(self) -> list[str]:
         """Names of the assets that have an active baseline, sorted."""
         if not self.folder.is_dir():
             return []
-        return sorted(_asset_of(home) for home in self.folder.iterdir() if (home / ACTIVE).is_file())
+        homes = (home for home in self.folder.iterdir() if not home.name.startswith(_ASIDE))
+        return sorted(_asset_of(home, home.name) for home in homes if (home / ACTIVE).is_file())
 
     def all_active(self) -> dict[str, Baseline]:
         """Every asset's active baseline."""
@@ -85,6 +108,9 @@ class BaselineStore:
     def folder_of(self, asset_id: str) -> Path:
         """Where everything about an asset's baselines is."""
         return self._home(asset_id)
+
+    def _aside(self, asset_id: str) -> Path:
+        return self.folder / f"{_ASIDE}{file_name_of(asset_id)}"
 
     def _activate(self, asset_id: str, version: str) -> None:
         history = [earlier for earlier in self.history(asset_id) if earlier != version]
@@ -95,9 +121,9 @@ class BaselineStore:
         return self.folder / file_name_of(asset_id)
 
 
-def _asset_of(home: Path) -> str:
+def _asset_of(home: Path, name: str) -> str:
     """Whose folder it is. A long name is shortened in the folder's, and stands whole in every baseline."""
-    if "+" not in home.name:
-        return unquote(home.name)
+    if "+" not in name:
+        return unquote(name)
     active = json.loads((home / ACTIVE).read_text(encoding="utf-8"))["history"][-1]
     return str(json.loads((home / active / FACTS).read_text(encoding="utf-8"))["asset_id"])

@@ -27,6 +27,8 @@ asset_app = typer.Typer(help="Asset types (configs/assets).", no_args_is_help=Tr
 app.add_typer(data_app, name="data")
 app.add_typer(phases_app, name="phases")
 app.add_typer(asset_app, name="asset")
+services_app = typer.Typer(help="Kafka, PostgreSQL and Redis on this machine.", no_args_is_help=True)
+app.add_typer(services_app, name="services")
 
 Dataset = Annotated[str, typer.Argument(help="FD001..FD004, motor_fleet, or your own asset type", metavar="DATASET")]
 SCORED_SETS = ("FD001", "FD002", "FD003", "FD004")
@@ -247,17 +249,107 @@ def asset_new(
     )
 
 
+ServiceNames = Annotated[
+    list[str] | None, typer.Argument(help="kafka, postgres, redis; none: all", metavar="[NAME]...")
+]
+
+
+@services_app.command("start")
+def services_start(names: ServiceNames = None) -> None:
+    """Start services that do not run yet, and wait until each answers."""
+    from smart_sentry.config import load_settings
+    from smart_sentry.services.catalog import services_of
+    from smart_sentry.services.control import ENVIRONMENT, start
+
+    settings = load_settings()
+    start(services_of(settings, names or ()), settings.services_folder, typer.echo)
+    typer.echo(f"Settings that lead to them: source {settings.services_folder / ENVIRONMENT}")
+
+
+@services_app.command("stop")
+def services_stop(names: ServiceNames = None) -> None:
+    """End services that were started here, and no others."""
+    from smart_sentry.config import load_settings
+    from smart_sentry.services.catalog import services_of
+    from smart_sentry.services.control import stop
+
+    settings = load_settings()
+    stop(services_of(settings, names or ()), settings.services_folder, typer.echo)
+
+
+@services_app.command("status")
+def services_status(names: ServiceNames = None) -> None:
+    """Say how each service stands; exit code 1 unless all answer."""
+    from smart_sentry.config import load_settings
+    from smart_sentry.services.catalog import services_of
+    from smart_sentry.services.control import status
+
+    found = [status(service) for service in services_of(load_settings(), names or ())]
+    for one in found:
+        typer.echo(one.sentence())
+    if not all(one.answers for one in found):
+        raise typer.Exit(1)
+
+
 AssetTypeName = Annotated[str, typer.Option("--type", help="asset type (configs/assets/<type>.yaml)")]
 
 
 @app.command()
 def calibrate(
-    asset_type: AssetTypeName,
-    data: Annotated[Path, typer.Option(help="CSV or Parquet of healthy operation: timestamp, asset_id, signals")],
+    asset_type: Annotated[str | None, typer.Option("--type", help="asset type (configs/assets/<type>.yaml)")] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="CSV or Parquet of healthy operation: timestamp, asset_id, signals")
+    ] = None,
+    every: Annotated[
+        bool, typer.Option("--all", help="every asset of a running service (of --type, if given)")
+    ] = False,
+    minutes: Annotated[float, typer.Option(help="with --all: how much of each asset's past it is learnt from")] = 60.0,
+    service: Annotated[str | None, typer.Option(help="with --all: its address; else http://127.0.0.1:3000")] = None,
     seed: Annotated[int, typer.Option(help="of the isolation forests")] = 20,
     track: Annotated[bool, typer.Option("--track/--no-track", help="log the calibration in MLflow")] = True,
 ) -> None:
-    """Learn what healthy operation looks like, for every asset in a file."""
+    """Learn what healthy operation looks like, for every asset in a file, or for every asset of a running service."""
+    if every and data is None:
+        _calibrate_running(asset_type, minutes, service)
+    elif asset_type is None or data is None or every:
+        raise typer.BadParameter("expected --type and --data (a file), or --all (a running service)")
+    else:
+        _calibrate_file(asset_type, data, seed, track)
+
+
+def _calibrate_running(asset_type: str | None, minutes: float, service: str | None) -> None:
+    import getpass
+
+    from rich.progress import Progress
+
+    from smart_sentry.config import load_settings
+    from smart_sentry.service_client import ServiceClient, calibrate_over_http
+
+    settings = load_settings()
+    key = settings.api_key.get_secret_value() if settings.api_key else None
+    with ServiceClient(service or f"http://127.0.0.1:{settings.port}", key) as client:
+        known = client.get("/api/v1/assets")
+        assets = [one["asset_id"] for one in known if asset_type in (None, one["asset_type"])]
+        with Progress(transient=True) as progress:
+            bar = progress.add_task("calibrating", total=len(assets))
+            done = calibrate_over_http(
+                client, assets, minutes, getpass.getuser(), lambda ended, _: progress.update(bar, completed=ended)
+            )
+    for one in done:
+        if one.problem is None:
+            report = one.told["acceptance"]
+            typer.echo(
+                f"{one.asset_id}: baseline {one.told['version']}, grade {report['grade']}; {report['readings']} readings"
+            )
+        else:
+            typer.echo(f"{one.asset_id}: {one.stage}: {one.problem}", err=True)
+    refused = sum(one.problem is not None for one in done)
+    typer.echo(f"{len(done) - refused} of {len(done)} assets calibrated")
+    if refused or not done:
+        raise typer.Exit(1)
+
+
+def _calibrate_file(asset_type: str, data: Path, seed: int, track: bool) -> None:
     from rich.progress import Progress
 
     from smart_sentry.condition_files import calibrate_file
@@ -340,7 +432,8 @@ def simulate(
     from smart_sentry.datasets.simulated_motors import Scenario
     from smart_sentry.simulation.simulator import Run, Simulator, parse_start, sink_for
 
-    kind = load_asset_type(load_settings().configs_folder / "assets" / f"{asset_type}.yaml")
+    settings = load_settings()
+    kind = load_asset_type(settings.configs_folder / "assets" / f"{asset_type}.yaml")
     scenario = Scenario(
         fault or ("DEFAULT" if faulty else None), severity, intensity, tuple(signal or ()), ramp, load_changes,
         sensor_fault, sensor,
@@ -350,7 +443,8 @@ def simulate(
         batch, speed = max(batch, 1000), speed or 0.0
     pace = 1.0 if speed is None else speed
     run = Run(asset_id, duration, interval, scenario, pace, batch, seed, parse_start(start))
-    sink = sink_for(to, out, batch, typer.echo)
+    key = settings.api_key.get_secret_value() if settings.api_key else None
+    sink = sink_for(to, out, batch, typer.echo, key)
     on_console = to is None and out is None
     each = to is not None and not quiet
     simulator = Simulator(kind, run, sink, lambda line: typer.echo(line, err=on_console), each=each)

@@ -13,12 +13,12 @@ import pandas as pd
 
 from smart_sentry.assets import ASSET_COLUMN, AssetType
 from smart_sentry.baseline_store import BaselineStore
-from smart_sentry.condition_monitor import Condition, ConditionMonitor
+from smart_sentry.condition_monitor import Condition, ConditionMonitor, Step
 from smart_sentry.detection.baseline import Baseline
 from smart_sentry.detection.calibration import Readings, calibrate
 from smart_sentry.errors import ModelUnavailable, SmartSentryError
 from smart_sentry.files import write_whole
-from smart_sentry.health.explanations import explain_step
+from smart_sentry.health.explanations import Told, explain_step
 from smart_sentry.phases import PHASES
 from smart_sentry.quality import FLAWS, GOOD
 from smart_sentry.reading_tables import TIME_COLUMN, as_readings, read_table
@@ -131,16 +131,20 @@ def score_file(asset_type: AssetType, data: Path, out: Path, store: BaselineStor
 def row_reasons(monitor: ConditionMonitor, condition: Condition) -> list[str]:
     """Why each reading is flagged, or why it could not be judged; empty where all is well."""
     names = monitor.asset_type.signal_names
-    by_step: dict[int, str] = {}
-    latest: dict[int, str] = {}
+    newest = dict(condition.carried)
+    sentences: dict[int, tuple[Step, str]] = {}
     out = []
     uncovered = np.isnan(condition.score)
     bad_sensor = (condition.flaws != GOOD).any(axis=1)
     for row, slot in enumerate(condition.slot.tolist()):
         step = int(condition.step[row])
-        if step >= 0:
-            latest[slot] = by_step[step] = _step_reason(monitor, condition, row, step) if condition.flag[row] else ""
-        parts = [latest.get(slot, "")] if condition.flag[row] else []
+        parts = []
+        if condition.flag[row]:
+            if step >= 0:
+                newest[slot] = condition.step_of(step)
+            if slot not in sentences or sentences[slot][0] is not newest[slot]:
+                sentences[slot] = newest[slot], _step_reason(monitor, slot, int(condition.phase[row]), newest[slot])
+            parts.append(sentences[slot][1])
         if bad_sensor[row]:
             flawed = np.flatnonzero(condition.flaws[row] != GOOD)
             parts.append("sensor: " + ", ".join(f"{names[i]} {FLAWS[condition.flaws[row, i]]}" for i in flawed[:3]))
@@ -150,13 +154,12 @@ def row_reasons(monitor: ConditionMonitor, condition: Condition) -> list[str]:
     return out
 
 
-def _step_reason(monitor: ConditionMonitor, condition: Condition, row: int, step: int) -> str:
-    baseline = monitor.baselines[monitor.name_of(int(condition.slot[row]))]
-    phase, scored = PHASES[condition.phase[row]].value, condition.scored
+def _step_reason(monitor: ConditionMonitor, slot: int, phase: int, step: Step) -> str:
+    channels = monitor.baselines[monitor.name_of(slot)].channels
+    told = Told(step.channels, step.expected, step.scale)
     reasons = explain_step(
-        monitor.asset_type, baseline.channels, baseline.phases[phase], int(scored.statistic[step]), scored.effect[step],
-        scored.moved[step], condition.channels[step], condition.slow[step], phase,
-    )  # fmt: skip
+        monitor.asset_type, channels, step.statistic, step.effect, step.moved, told, PHASES[phase].value
+    )
     return "; ".join(reason.sentence for reason in reasons)
 
 

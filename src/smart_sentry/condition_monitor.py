@@ -39,6 +39,17 @@ VOTE_FROM = 0.9
 """Both forests together may flag a step that the covariance detector scores this close to its limit."""
 
 
+class Step(NamedTuple):
+    """What explains a step: its leading statistic, and of each channel (channels,) what `Condition` and `Scored` say."""
+
+    statistic: int
+    effect: FloatArray
+    moved: FloatArray
+    channels: FloatArray
+    expected: FloatArray
+    scale: FloatArray
+
+
 @dataclass(frozen=True)
 class Condition:
     """Assessments of a batch, one element a reading, in the order of arrival.
@@ -50,12 +61,14 @@ class Condition:
         phase: (rows,) index into phases.PHASES.
         score: (rows,) 1 is the limit of the false-alarm budget; NaN where nothing was calibrated for.
         flag: (rows,) whether the machine is anomalous.
-        votes: (rows,) how many of the three detectors say so.
+        votes: (rows,) how many of the three detectors say so; the forests are asked from a score of VOTE_FROM on.
         degradation: (rows,) 0..1.
         flaws: (rows, signals) what is wrong with the sensors, indices into quality.FLAWS.
         step: (rows,) the step that a reading's assessment is taken from, -1 where that was in an earlier batch or never.
         scored: the steps, for explanations.
-        channels: (steps, channels) their channels. slow: their slow means, 0 where a channel has a normal value.
+        channels: (steps, channels) their channels.
+        expected, scale: (steps, channels) what is normal of them in this phase and at these settings: value and deviation.
+        carried: (slot, Step) of assets whose newest step before this batch was flagged; its readings go on carrying it.
     """
 
     slot: IntArray
@@ -68,7 +81,17 @@ class Condition:
     step: IntArray
     scored: Scored
     channels: FloatArray
-    slow: FloatArray
+    expected: FloatArray
+    scale: FloatArray
+    carried: Mapping[int, Step]
+
+    def step_of(self, step: int) -> Step:
+        """One of the steps."""
+        scored = self.scored
+        return Step(
+            int(scored.statistic[step]), scored.effect[step], scored.moved[step], self.channels[step], self.expected[step],
+            self.scale[step],
+        )  # fmt: skip
 
 
 class ConditionMonitor:
@@ -134,11 +157,12 @@ class ConditionMonitor:
         )  # fmt: skip
         read = steps.channels
         steps = replace(steps, channels=read - slow)
-        deviations = self._learnt.deviations(steps, of_step)
+        expected = self._learnt.expect(steps, of_step)
+        deviations = expected.deviation
         entered_from = np.empty(len(steps.row), dtype=np.int64)
         by_earlier = deviations
         if find_entries(steps.slot, of_step, broken == _PAUSE, self._memory.step_phase, entered_from):
-            by_earlier = self._learnt.deviations(steps, np.where(entered_from >= 0, entered_from, of_step))
+            by_earlier = self._learnt.expect(steps, np.where(entered_from >= 0, entered_from, of_step)).deviation
         scored = Scored.empty(*deviations.shape)
         score_steps(
             deviations, steps.slot, of_step, broken != _NONE, entered_from, by_earlier, self._memory.step_phase, self._state,
@@ -149,14 +173,17 @@ class ConditionMonitor:
         rate = self.asset_type.health.damage_rate_per_hour
         severities = np.where(flag, severity(scored.score), 0.0)
         degradation = accumulate(self._memory.degradation, steps.slot, severities, hours, rate)
+        carried = self._carried(slots)
         of_row = np.full(len(slots), -1, dtype=np.int64)
         of_steps = np.column_stack([scored.score, flag, votes, degradation])
         told = np.empty((len(slots), of_steps.shape[1]))
         _hold(slots, breaks, steps.row, of_steps, self._memory.held, told, of_row)
-        return Condition(
+        found = Condition(
             slots, phase, told[:, 0], told[:, 1] > 0, told[:, 2].astype(np.int64), told[:, 3], flaws, of_row, scored,
-            read, slow,
+            read, slow + expected.centre, expected.scale, carried,
         )  # fmt: skip
+        self._carry(found, steps.slot, flag)
+        return found
 
     def name_of(self, slot: int) -> str:
         """The asset's name."""
@@ -216,6 +243,23 @@ class ConditionMonitor:
         monitor.restore(state)
         return monitor
 
+    def _carried(self, slots: IntArray) -> dict[int, Step]:
+        """Of the assets in a batch, those that are flagged as it begins. A slow machine's readings are steps themselves."""
+        if self._steps.length == 1:
+            return {}
+        flagged = np.unique(slots[self._memory.held[slots, 1] > 0])
+        kept = self._memory.carried
+        return {slot: Step(int(kept[slot, 0, 0]), *kept[slot, 1:].copy()) for slot in flagged.tolist()}
+
+    def _carry(self, found: Condition, slots: IntArray, flag: BoolArray) -> None:
+        """Remembers the newest flagged step of each asset."""
+        rows = np.flatnonzero(flag)
+        if self._steps.length == 1 or not rows.size:
+            return
+        statistic = np.broadcast_to(found.scored.statistic[:, None], found.channels.shape)
+        parts = (statistic, found.scored.effect, found.scored.moved, found.channels, found.expected, found.scale)
+        self._memory.carried[slots[rows]] = np.stack([part[rows] for part in parts], axis=1)
+
     def _stacked(self) -> BaselineStack:
         return BaselineStack.of(self.asset_type, [self.baselines.get(name) for name in self._names])
 
@@ -225,13 +269,21 @@ class ConditionMonitor:
                 self._phases.set_numbers(self._slot_of[name], PhaseNumbers(**baseline.phase_rule))
 
     def _vote(self, scored: Scored, deviations: FloatArray, slots: IntArray) -> tuple[IntArray, BoolArray]:
-        reading, window = self._learnt.forests
-        readings = reading.scores(np.nan_to_num(deviations), slots) > reading.limit[slots]
-        windows = window.scores(np.nan_to_num(scored.window), slots) > window.limit[slots]
-        windows &= np.isfinite(scored.window[:, -1])
+        """The forests are asked where their vote can count: walking them costs more than all else together."""
         leading = scored.score >= 1.0
-        flag = leading | (readings & windows & (scored.score >= VOTE_FROM))
-        return leading.astype(np.int64) + readings + windows, flag
+        votes = leading.astype(np.int64)
+        asked = np.flatnonzero(scored.score >= VOTE_FROM)
+        if not asked.size:
+            return votes, leading
+        reading, window = self._learnt.forests
+        its, windows_of = slots[asked], scored.window[asked]
+        readings = reading.scores(np.nan_to_num(deviations[asked]), its) > reading.limit[its]
+        windows = window.scores(np.nan_to_num(windows_of), its) > window.limit[its]
+        windows &= np.isfinite(windows_of[:, -1])
+        votes[asked] += readings.astype(np.int64) + windows
+        flag = leading.copy()
+        flag[asked] |= readings & windows
+        return votes, flag
 
     def _reserve(self, slots: int) -> None:
         have = len(self._memory.last_seconds)
@@ -263,6 +315,7 @@ class _Memory(NamedTuple):
         degradation: the index.
         held: score, flag, votes and degradation as the newest step left them.
         slow_seen, slow_mean: (assets, channels) as adaptation.follow_slowly keeps them.
+        carried: (assets, 6, channels) the newest flagged `Step`, its statistic repeated.
     """
 
     last_seconds: FloatArray
@@ -273,6 +326,7 @@ class _Memory(NamedTuple):
     held: FloatArray
     slow_seen: FloatArray
     slow_mean: FloatArray
+    carried: FloatArray
 
     @classmethod
     def empty(cls, assets: int, channels: int) -> _Memory:
@@ -280,6 +334,7 @@ class _Memory(NamedTuple):
         return cls(
             np.full(assets, np.nan), never, never.copy(), np.zeros(assets, dtype=np.int64), np.zeros(assets),
             np.tile([np.nan, 0.0, 0.0, 0.0], (assets, 1)), np.zeros((assets, channels)), np.zeros((assets, channels)),
+            np.zeros((assets, len(Step._fields), channels)),
         )  # fmt: skip
 
 

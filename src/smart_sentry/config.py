@@ -49,8 +49,19 @@ class Settings(BaseSettings):
     api_keys: SecretStr | None = Field(
         default=None, description="role:key pairs, comma-separated; roles read, ingest, operate, admin; default: no key"
     )
+    api_key: SecretStr | None = Field(
+        default=None, description="the key that this command line shows to a service that asks for one; default: none"
+    )
     body_limit_bytes: int = Field(
         default=5_000_000, ge=1000, description="largest request body that the prediction service takes"
+    )
+    rate_limit_requests: float | None = Field(
+        default=None,
+        gt=0,
+        description="requests to /api/v1 a second of one API key or client address; default: no limit",
+    )
+    rate_limit_readings: float | None = Field(
+        default=None, gt=0, description="readings sent a second by one API key or client address; default: no limit"
     )
     request_assets: int = Field(default=1000, ge=1, description="most assets of one prediction request")
     request_readings: int = Field(
@@ -63,6 +74,20 @@ class Settings(BaseSettings):
     retention_days: float | None = Field(
         default=None, gt=0, description="days for which readings and assessments are kept; default: for ever"
     )
+    kafka_bootstrap: str | None = Field(
+        default=None, description="Apache Kafka that readings are streamed through (host:port, ...); default: none"
+    )
+    redis_url: str | None = Field(default=None, description="Redis that the live feed goes to; default: none")
+    services_data: Path | None = Field(
+        default=None, description="folder of the services that run on this machine; default: data/services"
+    )
+    kafka_port: int = Field(default=19092, ge=1, le=65535, description="port of `services start kafka`")
+    kafka_controller_port: int = Field(
+        default=19093, ge=1, le=65535, description="port on which Kafka's only node talks with itself"
+    )
+    kafka_heap_mb: int = Field(default=512, ge=128, description="memory of Kafka's Java heap")
+    postgres_port: int = Field(default=15432, ge=1, le=65535, description="port of `services start postgres`")
+    redis_port: int = Field(default=16379, ge=1, le=65535, description="port of `services start redis`")
     mlflow_port: int = Field(default=5000, ge=1, le=65535, description="port of MLflow's web interface")
     prefect_port: int = Field(default=4200, ge=1, le=65535, description="port of Prefect's server and web interface")
 
@@ -81,6 +106,10 @@ class Settings(BaseSettings):
     @property
     def database_url(self) -> str:
         return self.database or f"sqlite:///{self.home / 'data' / 'smart_sentry.db'}"
+
+    @property
+    def services_folder(self) -> Path:
+        return self.services_data or self.home / "data" / "services"
 
     @property
     def reports_folder(self) -> Path:

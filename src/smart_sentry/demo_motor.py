@@ -9,16 +9,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
-
-import httpx
 
 from smart_sentry.assets import load_asset_type
 from smart_sentry.config import Settings
 from smart_sentry.datasets.simulated_motors import Scenario
 from smart_sentry.environment import library_environment
-from smart_sentry.errors import ConfigurationError, ServerNotReady
+from smart_sentry.errors import ConfigurationError, ServiceRefused
 from smart_sentry.servers import Server, free_port, running
+from smart_sentry.service_client import START_PATH, ServiceClient, calibration_end
 from smart_sentry.simulation.simulator import Run, Simulator, sink_for
 
 ASSET, HEALTHY_S, FAULTY_S = "motor_01", 300.0, 10.0
@@ -37,13 +35,16 @@ def run_motor_demo(settings: Settings, announce: Announce) -> None:
     shutil.rmtree(home, ignore_errors=True)
     shutil.copytree(settings.configs_folder / "assets", home / "configs" / "assets")
     log = settings.home.resolve() / ".home" / "logs" / "demo_motor.log"
-    with running(_service(settings, home), log) as server, httpx.Client(base_url=server.address, timeout=30) as client:
+    with running(_service(settings, home), log) as server, ServiceClient(server.address) as client:
         start = datetime.now(UTC) - timedelta(seconds=2 * HEALTHY_S)
         announce("1 of 4: 300 s of healthy readings, at accelerated time")
         _simulate(settings, server.address, Run(ASSET, HEALTHY_S, 1.0, Scenario(), 0.0, 50, 1, start), announce)
         announce("2 of 4: calibration")
-        announce(f"  {_post(client, '/api/v1/calibration/start', {'asset_id': ASSET})}")
-        report = _calibrated(client)
+        announce(f"  {client.post(START_PATH, {'asset_id': ASSET})}")
+        calibrated = calibration_end(client, ASSET, _PATIENCE_S)
+        if calibrated.problem is not None:
+            raise ServiceRefused(server.address, calibrated.problem, "Run the demo again.")
+        report = calibrated.told
         announce(f"  grade {report['acceptance']['grade']}, baseline {report['version']}")
         announce("3 of 4: verification, after 60 s more of healthy readings")
         start += timedelta(seconds=HEALTHY_S)
@@ -54,7 +55,7 @@ def run_motor_demo(settings: Settings, announce: Announce) -> None:
         fault = Scenario(fault="DEFAULT", severity="MEDIUM")
         _simulate(settings, server.address, Run(ASSET, FAULTY_S, 1.0, fault, 0.0, 1, 3, start), announce)
         _show(client, announce)
-        for alarm in client.get("/api/v1/alarms").json()["alarms"]:
+        for alarm in client.get("/api/v1/alarms")["alarms"]:
             announce(
                 f"  alarm: {alarm['kind']} of {alarm['asset_id']}, {alarm['priority']}, {alarm['state']}: {alarm['message']}"
             )
@@ -79,30 +80,9 @@ def _simulate(settings: Settings, address: str, run: Run, announce: Announce) ->
     announce(f"  {outcome.sent} readings sent, {outcome.failed} failed")
 
 
-def _calibrated(client: httpx.Client) -> dict[str, Any]:
-    deadline = time.monotonic() + _PATIENCE_S
-    while time.monotonic() < deadline:
-        status: dict[str, Any] = client.get("/api/v1/calibration/status", params={"asset_id": ASSET}).json()
-        if status["stage"] == "accepted":
-            return status
-        if status["progress"] == 1:
-            raise ConfigurationError("calibration", str(status["problem"]), "Run the demo again.")
-        time.sleep(0.2)
-    raise ServerNotReady(
-        "the calibration", str(client.base_url), f"not done after {_PATIENCE_S:g} s", "the service's log"
-    )
-
-
-def _show(client: httpx.Client, announce: Announce) -> None:
-    asset = client.get("/api/v1/monitoring/status").json()["asset"]
+def _show(client: ServiceClient, announce: Announce) -> None:
+    asset = client.get("/api/v1/monitoring/status")["asset"]
     announce(
         f"  {asset['system_state']}, health {asset['health']:.1f}, risk {asset['risk']}, grade {asset['grade']},"
         f" {asset['open_alarms']} open alarms{'; ' + asset['reason'] if asset['reason'] else ''}"
     )
-
-
-def _post(client: httpx.Client, path: str, body: dict[str, Any]) -> Any:
-    answer = client.post(path, json=body)
-    if answer.is_error:
-        raise ConfigurationError(path, answer.text, "Run the demo again.")
-    return answer.json()

@@ -236,6 +236,19 @@ class StateForbids(SmartSentryError):
         )
 
 
+class ServiceRefused(SmartSentryError):
+    """A running service that does not answer, or refuses what it is asked."""
+
+    def __init__(self, address: str, problem: str, remedy: str) -> None:
+        self.address, self.problem, self.remedy = address, problem, remedy
+        super().__init__(f"{address}: {problem}. {remedy}")
+
+    @property
+    def answered(self) -> bool:
+        """Whether the service said so itself, with a status code."""
+        return self.problem[:3].isdigit()
+
+
 class NotConfirmed(SmartSentryError):
     """A deletion that was not confirmed by name."""
 

@@ -133,6 +133,11 @@ class Monitor:
         ]  # fmt: skip
         return answer_newest(self.bundle, self._stream, batch, newest)
 
+    def forget(self, asset_id: str) -> None:
+        """Readings of this asset begin a new one from here on."""
+        if asset_id in self._slot_of:  # its place stays empty: no other asset may inherit what is remembered there
+            self._slot_of[f"\0gone:{len(self._slot_of)}"] = self._slot_of.pop(asset_id)
+
     def snapshot(self) -> dict[str, Any]:
         """A copy of the whole state; `restore` puts it back into a monitor of the same bundle."""
         return {"assets": dict(self._slot_of), "stream": self._stream.snapshot()}

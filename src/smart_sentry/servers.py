@@ -52,16 +52,7 @@ class Server:
         Raises:
             ConfigurationError: the port is taken.
         """
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((self.host, self.port))
-            except OSError as error:
-                raise ConfigurationError(
-                    f"{self.host}:{self.port}",
-                    f"{self.name} cannot listen there ({error.strerror})",
-                    "Stop what runs there, or set another port (docs/settings.md).",
-                ) from error
+        demand_free_port(self.name, self.host, self.port)
 
 
 @dataclass(frozen=True)
@@ -70,6 +61,24 @@ class RunningServer:
 
     address: str
     process: subprocess.Popen[bytes]
+
+
+def demand_free_port(name: str, host: str, port: int) -> None:
+    """Makes sure that nothing listens where a server of that name is about to.
+
+    Raises:
+        ConfigurationError: the port is taken.
+    """
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise ConfigurationError(
+                f"{host}:{port}",
+                f"{name} cannot listen there ({error.strerror})",
+                "Stop what runs there, or set another port (docs/settings.md).",
+            ) from error
 
 
 def free_port(host: str = "127.0.0.1") -> int:

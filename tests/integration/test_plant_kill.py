@@ -11,7 +11,6 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +18,13 @@ import httpx
 import numpy as np
 import pytest
 from condition_sample import running as healthy_values
-from plant_fixture import PUMP, SIGNALS, open_pumps, readings_of
+from plant_fixture import PUMP, open_pumps, readings_of, take
 from plant_server import HOME
 
 from smart_sentry.contracts.monitoring import AssetStatus
 from smart_sentry.detection.baseline import Baseline
 from smart_sentry.errors import SmartSentryError, UnknownAsset
 from smart_sentry.plant.calibrations import Calibrations
-from smart_sentry.plant.incoming import Incoming
 from smart_sentry.plant.plant import Plant
 from smart_sentry.plant.purge import purge
 from smart_sentry.plant.status import asset_status
@@ -51,19 +49,6 @@ def readings_to_send() -> list[dict[str, Any]]:
         after = CALIBRATION_ROWS + np.arange(ROWS) + np.where(np.arange(ROWS) > ROWS // 2, 900, 0)
         of_asset.append(readings_of(values, asset, after.tolist()))
     return [reading for turn in zip(*of_asset, strict=True) for reading in turn]
-
-
-def take(plant: Plant, readings: list[dict[str, Any]]) -> None:
-    plant.take(
-        [
-            Incoming(
-                one["asset_id"], one["event_id"], datetime.fromisoformat(one["timestamp"]).timestamp(),
-                {name: one[name] for name in SIGNALS},
-            )
-            for one in readings
-        ],
-        "http",
-    )  # fmt: skip
 
 
 def calibrated_home(home: Path) -> Path:

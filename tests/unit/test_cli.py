@@ -7,7 +7,6 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -85,9 +84,11 @@ def test_help_of_every_command_says_what_it_does(
 def test_help_takes_less_than_seven_tenths_of_a_second() -> None:
     taken = []
     for _ in range(5):
-        begun = time.perf_counter()
-        subprocess.run([PROGRAM, "--help"], check=True, capture_output=True)
-        taken.append(time.perf_counter() - begun)
+        process = subprocess.Popen([PROGRAM, "--help"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        _, code, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(code)
+        assert process.returncode == 0
+        taken.append(used.ru_utime + used.ru_stime)  # of the processor: other tests may run at the same time
     assert median(taken) < 0.7
 
 

@@ -10,6 +10,7 @@ from condition_sample import baseline, pump, running, seconds
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from smart_sentry.condition_files import row_reasons
 from smart_sentry.condition_monitor import Condition, ConditionMonitor
 from smart_sentry.quality import FLAWS
 
@@ -170,6 +171,29 @@ def test_fast_machine_carries_the_newest_second_on_every_reading() -> None:
     assert len(np.unique(found.score[99:])) > 3
     assert not found.flag[:399].any()
     assert found.flag[399:].all()
+
+
+@pytest.mark.parametrize("size", [1, 37, 100])
+def test_reason_of_a_fast_machine_does_not_depend_on_the_batches(size: int) -> None:
+    kind = fast()
+    learnt = baseline(6000, asset_type=kind)
+    values = np.concatenate([running(250, 16), running(350, 17) * [1, 1, 2.0], running(300, 18)])
+
+    def reasons(cuts: list[int], restored: bool = False) -> list[str]:
+        monitor, out = ConditionMonitor(kind, {"pump 1": learnt}), []
+        for begin, end in zip([0, *cuts], [*cuts, len(values)], strict=True):
+            part = values[begin:end]
+            if restored:
+                again = ConditionMonitor(kind, {"pump 1": learnt})
+                again.restore(monitor.snapshot())
+                monitor = again
+            at = (begin + np.arange(len(part))) / 100
+            out += row_reasons(monitor, monitor.assess(monitor.slots(["pump 1"] * len(part)), at, part))
+        return out
+
+    whole = reasons([])
+    assert len(set(whole)) > 3
+    assert reasons(list(range(size, len(values), size)), restored=True) == whole
 
 
 @pytest.mark.parametrize("rows", [1, 2, 99])

@@ -24,7 +24,9 @@ _REASONS_OF_THE_PLANT = {
     403: "The API key's role does not allow this.",
     404: "No such asset is known.",
     409: "The present state does not allow this; `message` says what is allowed now.",
+    429: "A rate limit is set, and this caller is above it.",
 }
+_RETRY_AFTER = {"Retry-After": {"description": "seconds to wait", "schema": {"type": "integer", "minimum": 1}}}
 _DETAIL = ErrorDetail(
     field="assets.0.readings.0.signals.sensor_7",
     reason="3823.35 psia is outside what sensor_7 can be: 100 to 650 psia; looks like kPa: psia = 0.145038 * kPa",
@@ -71,7 +73,7 @@ def refusal(status: int) -> dict[str, Any]:
         "content": {
             "application/json": {"schema": {"$ref": _REF.format(model="ErrorBody")}, "example": example.model_dump()}
         },
-    }
+    } | ({"headers": _RETRY_AFTER} if status == 429 else {})
 
 
 def request_examples(bundle: Bundle) -> dict[str, Any]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from starlette.responses import JSONResponse
+
 from smart_sentry.contracts.prediction import Error, ErrorBody, ErrorDetail
 from smart_sentry.errors import (
     ActionRefused,
@@ -79,6 +81,19 @@ class Forbidden(RequestRefused):
         super().__init__("Not allowed.", [ErrorDetail(field="header.x-api-key", reason=reason)])
 
 
+class TooManyRequests(RequestRefused):
+    """The caller asks for more than its rate limit allows.
+
+    Attributes:
+        retry_after_seconds: from when on something is allowed again, whole seconds.
+    """
+
+    def __init__(self, what: str, per_second: float, retry_after_seconds: int) -> None:
+        self.retry_after_seconds = retry_after_seconds
+        reason = f"at most {per_second:g} {what} a second; send it again in {retry_after_seconds} s"
+        super().__init__("Too many requests.", [ErrorDetail(field=what, reason=reason)])
+
+
 STATUS_OF: dict[type[SmartSentryError], tuple[int, str]] = {
     BrokenJson: (400, "broken_json"),
     BodyTooLarge: (413, "body_too_large"),
@@ -86,6 +101,7 @@ STATUS_OF: dict[type[SmartSentryError], tuple[int, str]] = {
     InvalidRequest: (422, "invalid_request"),
     Unauthorised: (401, "unauthorised"),
     Forbidden: (403, "forbidden"),
+    TooManyRequests: (429, "too_many_requests"),
     InvalidReadings: (422, "invalid_readings"),
     InsufficientData: (422, "insufficient_data"),
     NotConfirmed: (422, "not_confirmed"),
@@ -111,6 +127,13 @@ def http_error(error: Exception) -> tuple[int, ErrorBody]:
                 return status, error_body(code, error.message, error.details)
             return status, error_body(code, str(error))
     return 500, error_body("internal_error", "The service failed; its log says why.")
+
+
+def error_response(error: Exception) -> JSONResponse:
+    """The answer to a request that failed."""
+    status, body = http_error(error)
+    headers = {"retry-after": str(error.retry_after_seconds)} if isinstance(error, TooManyRequests) else None
+    return JSONResponse(body.model_dump(), status, headers)
 
 
 def error_body(code: str, message: str, details: Sequence[ErrorDetail] = ()) -> ErrorBody:

@@ -1,7 +1,7 @@
-"""Single readings of many clients, taken together: what arrives while a transaction runs is the next one.
+"""Requests of many clients, answered together: what arrives while a pass runs is the next one.
 
-Alone, a reading is taken at once; under load a transaction grows by itself to whatever has arrived meanwhile. A reading that is
-refused does not spoil its neighbours'.
+There is no window to wait for and nothing to tune: alone, a request is answered at once; under load, a pass grows by itself to
+whatever arrived in the meantime. A request that fails does not spoil its neighbours'.
 """
 
 from __future__ import annotations
@@ -11,73 +11,97 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
-from smart_sentry.contracts.monitoring import ReadingsTaken, SensorReading
-
-Take = Callable[[Sequence[SensorReading]], list[ReadingsTaken]]
-_MOST = 1000
+Asked = TypeVar("Asked")
+Told = TypeVar("Told")
 
 
 @dataclass(frozen=True)
-class _Waiting:
-    reading: SensorReading
-    future: asyncio.Future[ReadingsTaken]
+class _Job(Generic[Asked, Told]):
+    asked: Asked
+    future: asyncio.Future[Told]
 
 
-class Gatherer:
-    """Takes readings in the order in which they arrive.
+class Gatherer(Generic[Asked, Told]):
+    """Answers requests in the order in which they arrive.
 
     Args:
-        take: takes any number of readings, all or none, and answers for each.
+        answer: answers any number of requests in one pass, or raises: then each of them is tried alone.
+        weigh: how much a request adds to a pass.
+        most: a pass takes no further request that would make it heavier.
+        inline: a pass up to this weight runs on the event loop, which is faster than to hand it to a thread; a heavier one
+            runs in a thread, and meanwhile the loop decodes the next requests.
+        thread: name of the thread.
     """
 
-    def __init__(self, take: Take) -> None:
-        self._take = take
-        self._waiting: deque[_Waiting] = deque()
+    def __init__(
+        self, answer: Callable[[Sequence[Asked]], Sequence[Told]], *, weigh: Callable[[Asked], int] = lambda _: 1,
+        most: int = 1000, inline: int = 0, thread: str = "gatherer",
+    ) -> None:  # fmt: skip
+        self._answer, self._weigh, self._most, self._inline = answer, weigh, most, inline
+        self._waiting: deque[_Job[Asked, Told]] = deque()
         self._busy = False
-        self._thread = ThreadPoolExecutor(1, "readings")
+        self._thread = ThreadPoolExecutor(1, thread)
 
-    async def __call__(self, reading: SensorReading) -> ReadingsTaken:
-        """What became of one reading."""
+    async def __call__(self, asked: Asked) -> Told:
+        """The answer to one request."""
         loop = asyncio.get_running_loop()
-        waiting = _Waiting(reading, loop.create_future())
-        self._waiting.append(waiting)
+        job: _Job[Asked, Told] = _Job(asked, loop.create_future())
+        self._waiting.append(job)
         if not self._busy:
             self._busy = True
-            loop.call_soon(self._next, loop)  # after the readings that are ready in this very turn of the loop
-        return await waiting.future
+            loop.call_soon(self._next_pass, loop)  # after the requests that are ready in this very turn of the loop
+        return await job.future
 
     def close(self) -> None:
-        """Lets the running transaction end."""
+        """Lets the running pass end and takes no further one."""
         self._thread.shutdown()
 
-    def _next(self, loop: asyncio.AbstractEventLoop) -> None:
-        jobs = [self._waiting.popleft() for _ in range(min(_MOST, len(self._waiting)))]
+    def _next_pass(self, loop: asyncio.AbstractEventLoop) -> None:
+        jobs, weight = self._gather()
         if not jobs:
             self._busy = False
-            return
-        self._thread.submit(self._run, jobs, loop)
+        elif weight <= self._inline:
+            _settle(jobs, self._outcomes(jobs))
+            loop.call_soon(self._next_pass, loop)
+        else:
+            self._thread.submit(self._run, jobs, loop)
 
-    def _run(self, jobs: list[_Waiting], loop: asyncio.AbstractEventLoop) -> None:
-        outcomes = self._outcomes(jobs)
-        loop.call_soon_threadsafe(self._settle, jobs, outcomes, loop)
+    def _gather(self) -> tuple[list[_Job[Asked, Told]], int]:
+        jobs: list[_Job[Asked, Told]] = []
+        weight = 0
+        while self._waiting:
+            heavier = weight + self._weigh(self._waiting[0].asked)
+            if jobs and heavier > self._most:
+                break
+            weight = heavier
+            jobs.append(self._waiting.popleft())
+        return jobs, weight
 
-    def _outcomes(self, jobs: list[_Waiting]) -> Sequence[ReadingsTaken | Exception]:
+    def _run(self, jobs: list[_Job[Asked, Told]], loop: asyncio.AbstractEventLoop) -> None:
+        loop.call_soon_threadsafe(self._end_pass, jobs, self._outcomes(jobs), loop)
+
+    def _end_pass(
+        self, jobs: list[_Job[Asked, Told]], outcomes: Sequence[Told | Exception], loop: asyncio.AbstractEventLoop
+    ) -> None:
+        _settle(jobs, outcomes)
+        self._next_pass(loop)
+
+    def _outcomes(self, jobs: list[_Job[Asked, Told]]) -> Sequence[Told | Exception]:
         try:
-            return self._take([job.reading for job in jobs])
+            return self._answer([job.asked for job in jobs])
         except Exception as error:  # noqa: BLE001 - a worker's outermost loop: every waiting client must hear of it
             if len(jobs) == 1:
                 return [error]
         return [outcome for job in jobs for outcome in self._outcomes([job])]
 
-    def _settle(
-        self, jobs: list[_Waiting], outcomes: Sequence[ReadingsTaken | Exception], loop: asyncio.AbstractEventLoop
-    ) -> None:
-        for job, outcome in zip(jobs, outcomes, strict=True):
-            if job.future.done():  # the client has gone
-                continue
-            if isinstance(outcome, Exception):
-                job.future.set_exception(outcome)
-            else:
-                job.future.set_result(outcome)
-        self._next(loop)
+
+def _settle(jobs: list[_Job[Asked, Told]], outcomes: Sequence[Told | Exception]) -> None:
+    for job, outcome in zip(jobs, outcomes, strict=True):
+        if job.future.done():  # the client has gone
+            continue
+        if isinstance(outcome, Exception):
+            job.future.set_exception(outcome)
+        else:
+            job.future.set_result(outcome)

@@ -18,10 +18,14 @@ from smart_sentry.api.errors import BodyTooLarge, BrokenJson, UnsupportedMediaTy
 _WITHOUT_BODY = ("GET", "HEAD")
 
 
-def json_route(limit_bytes: int) -> type[APIRoute]:
+def json_route(limit_bytes: int, admit: Callable[[Request], None]) -> type[APIRoute]:
     """The class of routes whose bodies are at most so long, packed or unpacked.
 
     Its routes raise BodyTooLarge, BrokenJson (gzip that is none) and UnsupportedMediaType.
+
+    Args:
+        limit_bytes: the largest body.
+        admit: is asked before a byte of the body is read, and raises where the request is refused.
     """
 
     class JsonRoute(APIRoute):
@@ -29,6 +33,7 @@ def json_route(limit_bytes: int) -> type[APIRoute]:
             handle = super().get_route_handler()
 
             async def read_and_handle(request: Request) -> Response:
+                admit(request)
                 if request.method not in _WITHOUT_BODY:
                     # Where Starlette keeps a body that was read: FastAPI's own handler takes it from there.
                     request._body = await _json_body(request, limit_bytes)

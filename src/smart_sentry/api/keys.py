@@ -41,18 +41,32 @@ class ApiKeys:
 
     def require(self, role: str) -> Callable[[str | None], Coroutine[None, None, None]]:
         """A dependency that lets only keys of this role, or of a higher one, through; async, so that it needs no thread."""
-        least = ROLES.index(role)
 
         async def check(
             x_api_key: Annotated[str | None, Header(description="API key, where keys are set")] = None,
         ) -> None:
-            if not self.roles:
-                return
-            given = (x_api_key or "").encode()
-            held = [level for key, level in self.roles if hmac.compare_digest(key.encode(), given)]
-            if not held:
-                raise Unauthorised
-            if max(held) < least:
-                raise Forbidden(role)
+            self.demand(x_api_key, role)
 
         return check
+
+    def demand(self, given: str | None, role: str) -> None:
+        """Lets only keys of this role, or of a higher one, through.
+
+        Raises:
+            Unauthorised: keys are set, and this is none.
+            Forbidden: its role is a lower one.
+        """
+        if not self.roles:
+            return
+        held = self._held(given)
+        if not held:
+            raise Unauthorised
+        if max(held) < ROLES.index(role):
+            raise Forbidden(role)
+
+    def caller(self, given: str | None, address: str) -> str:
+        """By whom a request is counted: its key where that is one, else the address that it came from."""
+        return f"key {given}" if self._held(given) else f"address {address}"
+
+    def _held(self, given: str | None) -> list[int]:
+        return [level for key, level in self.roles if hmac.compare_digest(key.encode(), (given or "").encode())]

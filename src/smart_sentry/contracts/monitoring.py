@@ -11,6 +11,7 @@ Text = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]+$")]
 Name = Annotated[Text, Field(min_length=1, max_length=128)]
 Person = Annotated[Text, Field(min_length=1, max_length=128, description="who says so, for the record")]
 Value = Annotated[float, Field(allow_inf_nan=False, strict=True)] | None
+Column = Annotated[list[Value], Field(fail_fast=True)]
 Lines = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$")]
 """Text of several lines. A null character is no text: PostgreSQL cannot store it."""
 
@@ -47,6 +48,41 @@ class ReadingBatch(_Strict):
     readings: Annotated[list[SensorReading], Field(min_length=1, fail_fast=True)]
 
 
+class ReadingWindow(_Strict):
+    """Equally spaced readings of one asset as columns: the form for fast machines, e.g. a second at 100 Hz."""
+
+    asset_id: Name
+    start: AwareDatetime = Field(description="time of the first reading, ISO 8601 with a zone")
+    interval_seconds: Annotated[float, Field(gt=0, le=86_400, strict=True, allow_inf_nan=False)] = Field(
+        description="between two readings: that of the asset's type"
+    )
+    columns: Annotated[
+        dict[Name, Annotated[list[Value], Field(fail_fast=True)]], Field(min_length=1, max_length=_MOST_SIGNALS)
+    ] = Field(description="signal -> one number (or null) a reading, in the signal's unit; all of the same length")
+    event_id: Annotated[Name, Field(max_length=100)] | None = Field(
+        default=None,
+        description="makes sending it again harmless: its readings are event_id/0, event_id/1, ...; default: by their times",
+    )
+    asset_type: Name | None = Field(default=None, description="default: found by the signals and the interval")
+
+    @model_validator(mode="after")
+    def _has_equal_columns(self) -> ReadingWindow:
+        if self.count == 0:
+            raise ValueError("columns must have at least one value each")
+        wrong = next((name for name, column in self.columns.items() if len(column) != self.count), None)
+        if wrong is not None:
+            first = next(iter(self.columns))
+            raise ValueError(
+                f"columns must be of equal length: {first} has {self.count} values, {wrong} has {len(self.columns[wrong])}"
+            )
+        return self
+
+    @property
+    def count(self) -> int:
+        """How many readings it holds."""
+        return len(next(iter(self.columns.values())))
+
+
 class ReadingsTaken(_Strict):
     """What became of readings."""
 
@@ -62,6 +98,21 @@ class CalibrationRequest(_Strict):
     asset_id: Name
     lookback_minutes: Annotated[float, Field(gt=0, le=525_600, strict=True)] = 10.0
     author: Person = "operator"
+
+
+class RollbackRequest(_Strict):
+    """Which asset goes back to its earlier baseline, and why."""
+
+    asset_id: Name
+    author: Person
+    reason: Text = Field(min_length=1, max_length=1000)
+
+
+class RolledBack(_Strict):
+    """The earlier baseline is active again."""
+
+    asset_id: str
+    baseline_version: str
 
 
 class CalibrationStarted(_Strict):
@@ -85,6 +136,18 @@ class CalibrationProgress(_Strict):
     problem: str | None = None
 
 
+class Prediction(_Strict):
+    """What a failure model said of an asset's newest reading that it could judge."""
+
+    failure_probability: float = Field(ge=0, le=1, description="of a failure within the asset type's horizon")
+    rul_cycles: float = Field(description="remaining life in cycles, at most the asset type's cap")
+    rul_lower_cycles: float = Field(description="lower end of the 90 % interval")
+    rul_upper_cycles: float = Field(description="upper end; at the cap it means 'or more'")
+    warming: bool = Field(description="too few readings yet: take the figures with care")
+    restored: bool = Field(description="the asset was found restored with this reading")
+    model_version: str
+
+
 class AssetStatus(_Strict):
     """One asset as it stands."""
 
@@ -106,7 +169,9 @@ class AssetStatus(_Strict):
     remaining_life_hours: float | None = Field(
         description="at the damage rate since the last hour; null: no damage is done"
     )
+    prediction: Prediction | None = Field(default=None, description="of assets with a failure model")
     reason: str
+    health_uncertain: bool = Field(description="a sensor or the clock is at fault now: health is what the others say")
     open_alarms: int
     time: datetime | None = Field(description="of the newest reading")
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from smart_sentry.detection.covariance import Detector, Normal
 from smart_sentry.detection.isolation import Forest
+from smart_sentry.detection.settings import Settings
 from smart_sentry.errors import ChecksumMismatch, ModelUnavailable
 from smart_sentry.features.storage import write_arrays
 from smart_sentry.files import sha256_of, write_json
@@ -24,37 +25,9 @@ from smart_sentry.files import sha256_of, write_json
 FloatArray = NDArray[np.float64]
 
 ARRAYS, FACTS = "baseline.npz", "baseline.json"
+SCHEMA = 2
+"""Of both files; the detector of another schema cannot be scored with."""
 _AGAIN = "Calibrate the asset again, or roll back to an earlier baseline."
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How a machine's settings enter its normal values: themselves and their squares, standardised; held to what was seen.
-
-    Attributes:
-        centre, scale, low, high: (settings,) moments and range in the calibration.
-    """
-
-    centre: FloatArray
-    scale: FloatArray
-    low: FloatArray
-    high: FloatArray
-
-    @classmethod
-    def of(cls, settings: FloatArray) -> Settings:
-        """Learns from (steps, settings)."""
-        if not settings.shape[1]:
-            nothing = np.empty(0)
-            return cls(nothing, nothing, nothing, nothing)
-        scale = np.nanstd(settings, axis=0)
-        scale[scale <= 1e-9 * np.maximum(np.abs(np.nanmean(settings, axis=0)), 1e-300)] = np.inf
-        return cls(np.nanmean(settings, axis=0), scale, np.nanmin(settings, axis=0), np.nanmax(settings, axis=0))
-
-    def terms(self, settings: FloatArray) -> FloatArray:
-        """(steps, 2 * settings) terms; a missing setting counts as its average."""
-        held = np.clip(np.where(np.isfinite(settings), settings, self.centre), self.low, self.high)
-        standard = (held - self.centre) / self.scale
-        return np.hstack([standard, standard**2])
 
 
 @dataclass(frozen=True)
@@ -164,7 +137,7 @@ class Baseline:
         write_arrays(folder / ARRAYS, self._arrays())
         checksum = sha256_of(folder / ARRAYS)
         facts = {
-            "asset_id": self.asset_id, "asset_type": self.asset_type, "sampling_seconds": self.sampling_seconds,
+            "schema": SCHEMA, "asset_id": self.asset_id, "asset_type": self.asset_type, "sampling_seconds": self.sampling_seconds,
             "channels": list(self.channels), "phase_rule": self.phase_rule, "created": self.created,
             "phases": {
                 name: {"steps": part.steps, "features": list(part.statistics.names)} for name, part in self.phases.items()
@@ -190,9 +163,11 @@ class Baseline:
             raise ChecksumMismatch(folder / ARRAYS, facts["sha256"], found, _AGAIN)
         with np.load(folder / ARRAYS, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
+        if facts.get("schema") != SCHEMA:
+            raise ModelUnavailable(folder, f"It was learnt by another version of the detector. {_AGAIN}")
         phases = {
             name: PhaseBaseline(
-                Normal(*_parts(arrays, f"{name}/normal", ("centre", "scale", "slope"))),
+                Normal(*_parts(arrays, f"{name}/normal", _NORMAL)),
                 Detector(*_parts(arrays, f"{name}/detector", Detector._fields)),
                 FeatureStatistics(
                     tuple(entry["features"]), *_parts(arrays, f"{name}/statistics", ("mean", "std", "low", "high"))
@@ -209,8 +184,8 @@ class Baseline:
         return cls(
             facts["asset_id"], facts["asset_type"], facts["sampling_seconds"], tuple(facts["channels"]),
             Settings(*_parts(arrays, "settings", _SETTINGS)), phases, facts["phase_rule"], forests[0], forests[1],
-            arrays["longest_run"], arrays["spike_limit"], arrays.get("adaptation", np.zeros(len(facts["channels"]))), acceptance,
-            facts["created"], facts["sha256"][:12],
+            arrays["longest_run"], arrays["spike_limit"], arrays["adaptation"], acceptance, facts["created"],
+            facts["sha256"][:12],
         )  # fmt: skip
 
     def _arrays(self) -> dict[str, NDArray[Any]]:
@@ -220,7 +195,7 @@ class Baseline:
             "adaptation": self.adaptation,
         }
         for name, part in self.phases.items():
-            arrays |= {f"{name}/normal/{key}": getattr(part.normal, key) for key in ("centre", "scale", "slope")}
+            arrays |= {f"{name}/normal/{key}": getattr(part.normal, key) for key in _NORMAL}
             arrays |= {f"{name}/detector/{key}": value for key, value in part.detector._asdict().items()}
             arrays |= {
                 f"{name}/statistics/{key}": getattr(part.statistics, key) for key in ("mean", "std", "low", "high")
@@ -232,7 +207,8 @@ class Baseline:
         return arrays
 
 
-_SETTINGS = ("centre", "scale", "low", "high")
+_SETTINGS = ("centre", "scale", "low", "high", "regimes", "reach")
+_NORMAL = ("centre", "scale", "slope", "spread")
 _FOREST = ("root", "feature", "threshold", "left", "right", "path")
 
 

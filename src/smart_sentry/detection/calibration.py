@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from smart_sentry.assets import AssetType
 from smart_sentry.detection.adaptation import adaptation_rates, slow_means
-from smart_sentry.detection.baseline import Acceptance, Baseline, FeatureStatistics, PhaseBaseline, Settings
+from smart_sentry.detection.baseline import Acceptance, Baseline, FeatureStatistics, PhaseBaseline
 from smart_sentry.detection.covariance import few_and_short, fit_detector, fit_normal
 from smart_sentry.detection.isolation import Forest, fit_forest
+from smart_sentry.detection.settings import Settings
 from smart_sentry.detection.statistics import smooth
 from smart_sentry.detection.wander import offsets
 from smart_sentry.errors import ContaminatedCalibration, InsufficientData
@@ -90,7 +91,7 @@ def calibrate(asset_id: str, asset_type: AssetType, readings: Readings, *, creat
     if rows < LEAST_READINGS:
         raise InsufficientData(f"readings to calibrate {asset_id}", rows, LEAST_READINGS)
     healthy, channels = healthy_steps(asset_type, readings), channel_names(asset_type)
-    settings = Settings.of(healthy.steps.settings)
+    settings = Settings.of(healthy.steps.settings, asset_type, seed)
     terms = settings.terms(healthy.steps.settings)
     names = window_feature_names(asset_type) if healthy.steps.window.shape[1] else channels
     shown = healthy.steps.window if healthy.steps.window.shape[1] else healthy.steps.channels
@@ -120,13 +121,15 @@ def calibrate(asset_id: str, asset_type: AssetType, readings: Readings, *, creat
     covered = np.isfinite(deviations).any(axis=1)
     forests = _forests(deviations[covered], healthy.restarts[covered], asset_type.detection.contamination, seed)
     unsettled = [name for name, rate in zip(channels, rates, strict=True) if rate > 0]
+    commanded = np.isin(asset_type.signal_names, asset_type.setting_names)  # a setting that is held or jumps is no flaw
     span = float(readings.seconds[-1] - readings.seconds[0])
     acceptance = _acceptance(rows, span, healthy, np.concatenate(held_out), worst[0][1], asset_type, unsettled)
     return Baseline(
         asset_id=asset_id, asset_type=asset_type.name, sampling_seconds=asset_type.sampling_seconds, channels=channels,
         settings=settings, phases=phases, phase_rule=None if healthy.numbers is None else healthy.numbers._asdict(),
-        reading_forest=forests[0], window_forest=forests[1], longest_run=longest_runs(readings.values),
-        spike_limit=spike_limits(healthy.values, asset_type.sampling_seconds),
+        reading_forest=forests[0], window_forest=forests[1],
+        longest_run=np.where(commanded, 0, longest_runs(readings.values)),
+        spike_limit=np.where(commanded, np.inf, spike_limits(healthy.values, asset_type.sampling_seconds)),
         adaptation=rates, acceptance=acceptance, created=created,
     )  # fmt: skip
 

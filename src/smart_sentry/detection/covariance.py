@@ -21,6 +21,8 @@ IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
 
 _BLOCKS = 10
+_PRIOR_STEPS = 5.0
+"""What the deviation of all regimes together is worth, in steps of one, when that of one is estimated."""
 _LEAST_SCALE = 0.5
 """Means of a channel that feedback holds in place vary less than independent steps would; further than this is not believed."""
 _ALL_SPANS = (*SPANS, *SPREAD_SPANS)
@@ -41,15 +43,17 @@ class Normal:
         centre, scale: (channels,) mean and standard deviation, in the channels' units; of a channel that never moved, a hundredth
             of its size stands for the deviation.
         slope: (channels, terms) how the centre follows the settings' terms.
+        spread: (channels, terms) how the logarithm of the deviation does: regimes are not equally noisy.
     """
 
     centre: FloatArray
     scale: FloatArray
     slope: FloatArray
+    spread: FloatArray
 
     def deviations(self, values: FloatArray, terms: FloatArray) -> FloatArray:
         """(steps, channels) in standard deviations, from values (steps, channels) and setting terms (steps, terms)."""
-        return self.rest(values, terms) / self.scale
+        return self.rest(values, terms) / (self.scale * np.exp(terms @ self.spread.T))
 
     def rest(self, values: FloatArray, terms: FloatArray) -> FloatArray:
         """(steps, channels) what centre and settings do not explain, in the channels' units."""
@@ -85,13 +89,20 @@ def fit_normal(values: FloatArray, terms: FloatArray, window_readings: int = 1) 
     """
     from sklearn.linear_model import Ridge
 
-    channels = values.shape[1]
+    channels, regimes = values.shape[1], _regime_terms(terms)
     centre, slope = np.nanmean(values, axis=0), np.zeros((channels, terms.shape[1]))
     if terms.shape[1]:
+        trend = np.flatnonzero(~regimes)
         for i in range(channels):
             known = np.isfinite(values[:, i])
-            ridge = Ridge(alpha=1.0).fit(terms[known], values[known, i])
-            slope[i], centre[i] = ridge.coef_, ridge.intercept_
+            ridge = Ridge(alpha=1.0).fit(terms[np.ix_(known, trend)], values[known, i])
+            slope[i, trend], centre[i] = ridge.coef_, ridge.intercept_
+        left = values - centre - terms @ slope.T
+        for term in np.flatnonzero(
+            regimes
+        ).tolist():  # what the trend leaves of a regime, drawn towards 0 where it has few steps
+            its = left[terms[:, term] == 1.0]
+            slope[:, term] = np.nansum(its, axis=0) / (1.0 + np.isfinite(its).sum(axis=0))
     rest = values - centre - terms @ slope.T
     scale = np.nanstd(rest, axis=0)
     least = 1e-9 * np.maximum(np.abs(centre), 1e-300)
@@ -101,7 +112,23 @@ def fit_normal(values: FloatArray, terms: FloatArray, window_readings: int = 1) 
         sensors = channels // 2
         scale[:sensors] = np.maximum(scale[:sensors], np.exp(centre[sensors:]) / np.sqrt(window_readings))
         scale[sensors:] = np.maximum(scale[sensors:], 1.0 / np.sqrt(2.0 * window_readings))
-    return Normal(centre, scale, slope)
+    return Normal(centre, scale, slope, _regime_spreads(rest, terms, scale))
+
+
+def _regime_terms(terms: FloatArray) -> BoolArray:
+    """(terms,) which of them are 1 within a regime and 0 outside."""
+    return np.asarray(np.isin(terms, (0.0, 1.0)).all(axis=0))
+
+
+def _regime_spreads(rest: FloatArray, terms: FloatArray, scale: FloatArray) -> FloatArray:
+    """(channels, terms) logarithms of each regime's deviation over that of all, drawn towards 0 where a regime has few steps."""
+    spread = np.zeros((rest.shape[1], terms.shape[1]))
+    for term in np.flatnonzero(_regime_terms(terms)).tolist():
+        its = rest[terms[:, term] == 1.0]
+        known = np.isfinite(its)
+        squares = np.where(known, (its / scale) ** 2, 0.0).sum(axis=0)
+        spread[:, term] = 0.5 * np.log((_PRIOR_STEPS + squares) / (_PRIOR_STEPS + known.sum(axis=0)))
+    return spread
 
 
 def fit_whitening(deviations: FloatArray) -> FloatArray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from smart_sentry.assets import AssetType
 from smart_sentry.detection.baseline import Baseline
 from smart_sentry.detection.isolation import ForestStack
+from smart_sentry.detection.settings import fill_terms
 from smart_sentry.detection.statistics import DetectorArrays
 from smart_sentry.features.steps import Steps, channel_names
 from smart_sentry.phases import PHASES, Phase
@@ -20,6 +21,14 @@ from smart_sentry.quality import run_limits
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
+
+
+class Expected(NamedTuple):
+    """What is normal of steps, each (steps, channels): centre and deviation in the channels' units, and how far off they are."""
+
+    centre: FloatArray
+    scale: FloatArray
+    deviation: FloatArray
 
 
 @dataclass(frozen=True)
@@ -30,7 +39,8 @@ class BaselineStack:
         run_limits, spike_limits: (assets, signals) as in quality.
         adaptation: (assets, channels) rates of slow means.
         settings: (assets, 4, settings) centre, scale, low and high of each setting.
-        centre, scale: (assets, phases, channels). slope: (assets, phases, channels, terms).
+        regimes: (assets, regimes, settings) NaN where an asset has fewer. reach: (assets, settings)
+        centre, scale: (assets, phases, channels). slope, spread: (assets, phases, channels, terms).
         detectors: of all assets and phases.
         forests: of single steps, and of the last ten.
     """
@@ -39,9 +49,12 @@ class BaselineStack:
     spike_limits: FloatArray
     adaptation: FloatArray
     settings: FloatArray
+    regimes: FloatArray
+    reach: FloatArray
     centre: FloatArray
     scale: FloatArray
     slope: FloatArray
+    spread: FloatArray
     detectors: DetectorArrays
     forests: tuple[ForestStack, ForestStack]
 
@@ -50,14 +63,19 @@ class BaselineStack:
         """Stacks baselines in the order given; None for an asset without one."""
         assets, phases, channels = len(baselines), len(PHASES), len(channel_names(asset_type))
         settings = len(asset_type.setting_names)
+        regimes = max((len(baseline.settings.regimes) for baseline in baselines if baseline is not None), default=0)
+        terms = 2 * settings + regimes
         stack = cls(
             np.full((assets, len(asset_type.signals)), np.iinfo(np.int64).max),
             np.full((assets, len(asset_type.signals)), np.inf),
             np.zeros((assets, channels)),
             np.ones((assets, 4, settings)),
+            np.full((assets, regimes, settings), np.nan),
+            np.zeros((assets, settings)),
             np.zeros((assets, phases, channels)),
             np.ones((assets, phases, channels)),
-            np.zeros((assets, phases, channels, 2 * settings)),
+            np.zeros((assets, phases, channels, terms)),
+            np.zeros((assets, phases, channels, terms)),
             DetectorArrays.empty(assets, phases, channels),
             (
                 ForestStack.of([None if baseline is None else baseline.reading_forest for baseline in baselines]),
@@ -75,9 +93,11 @@ class BaselineStack:
         self.adaptation[slot] = baseline.adaptation
         its = baseline.settings
         self.settings[slot] = np.stack([its.centre, its.scale, its.low, its.high])
+        self.regimes[slot, : len(its.regimes)], self.reach[slot] = its.regimes, its.reach
         for name, part in baseline.phases.items():
             at = slot, PHASES.index(Phase(name))
-            self.centre[at], self.scale[at], self.slope[at] = part.normal.centre, part.normal.scale, part.normal.slope
+            self.centre[at], self.scale[at] = part.normal.centre, part.normal.scale
+            self.slope[at][:, : its.width], self.spread[at][:, : its.width] = part.normal.slope, part.normal.spread
             self.detectors.covered[at] = True
             for field, value in part.detector._asdict().items():
                 getattr(self.detectors, field)[at] = value
@@ -97,38 +117,40 @@ class BaselineStack:
             centre=more(self.centre, 0.0),
             scale=more(self.scale, 1.0),
             slope=more(self.slope, 0.0),
+            spread=more(self.spread, 0.0),
+            regimes=more(self.regimes, np.nan),
+            reach=more(self.reach, 0.0),
             detectors=DetectorArrays(*(more(array, False) for array in self.detectors)),
             forests=tuple(  # type: ignore[arg-type]
                 replace(forest, root=more(forest.root, -1), limit=more(forest.limit, np.inf)) for forest in self.forests
             ),
         )
 
-    def deviations(self, steps: Steps, phase: IntArray) -> FloatArray:
-        """(steps, channels) deviations from each asset's own normal in its phase, in standard deviations."""
-        out = np.empty_like(steps.channels)
-        _deviations(
-            steps.channels, steps.settings, steps.slot, phase, self.settings, self.centre, self.scale, self.slope, out
-        )
+    def expect(self, steps: Steps, phase: IntArray) -> Expected:
+        """What each asset's own normal in its phase and at its settings expects of the steps."""
+        out = Expected(*(np.empty_like(steps.channels) for _ in Expected._fields))
+        _expect(
+            steps.channels, steps.settings, steps.slot, phase, self.settings, self.regimes, self.reach, self.centre, self.scale,
+            self.slope, self.spread, out,
+        )  # fmt: skip
         return out
 
 
 @njit(cache=True, nogil=True)
-def _deviations(
-    channels: Any, settings: Any, slots: Any, phase: Any, moments: Any, centre: Any, scale: Any, slope: Any, out: Any
-) -> None:
-    width = settings.shape[1]
-    terms = np.empty(2 * width)
+def _expect(
+    channels: Any, settings: Any, slots: Any, phase: Any, moments: Any, regimes: Any, reach: Any, centre: Any, scale: Any,
+    slope: Any, spread: Any, out: Any,
+) -> None:  # fmt: skip
+    terms = np.empty(slope.shape[3])
     for row in range(slots.size):
         slot, its = slots[row], phase[row]
-        for j in range(width):
-            value = settings[row, j]
-            if np.isnan(value):
-                value = moments[slot, 0, j]
-            held = min(max(value, moments[slot, 2, j]), moments[slot, 3, j])
-            terms[j] = (held - moments[slot, 0, j]) / moments[slot, 1, j]
-            terms[width + j] = terms[j] * terms[j]
+        if terms.size:
+            fill_terms(settings[row], moments[slot], regimes[slot], reach[slot], terms)
         for i in range(channels.shape[1]):
-            expected = centre[slot, its, i]
-            for j in range(2 * width):
+            expected, wider = centre[slot, its, i], 0.0
+            for j in range(terms.size):
                 expected += slope[slot, its, i, j] * terms[j]
-            out[row, i] = (channels[row, i] - expected) / scale[slot, its, i]
+                wider += spread[slot, its, i, j] * terms[j]
+            out.centre[row, i] = expected
+            out.scale[row, i] = scale[slot, its, i] * np.exp(wider)
+            out.deviation[row, i] = (channels[row, i] - expected) / out.scale[row, i]

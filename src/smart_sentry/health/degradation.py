@@ -22,6 +22,15 @@ _GRADE_LIMITS = np.array([90.0, 75.0, 50.0, 25.0])
 GRADES = ("A", "B", "C", "D", "F")
 
 
+def degradation_of_life(life_cycles: FloatArray, cap_cycles: float) -> FloatArray:
+    """Degradation index (rows,) of assets whose remaining life a model tells: the share of the longest told life that is gone.
+
+    >>> degradation_of_life(np.array([125.0, 100.0, 25.0, 0.0]), 125.0).tolist()
+    [0.0, 0.2, 0.8, 1.0]
+    """
+    return 1.0 - np.clip(life_cycles / cap_cycles, 0.0, 1.0)
+
+
 def severity(score: FloatArray) -> FloatArray:
     """(rows,) in [0, 1), from scores (rows,); 0 where there is no score.
 

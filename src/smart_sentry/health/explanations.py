@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from smart_sentry.assets import AssetType
-from smart_sentry.detection.baseline import PhaseBaseline
 from smart_sentry.detection.statistics import SPANS, SPREAD_SPANS
 
 FloatArray = NDArray[np.float64]
@@ -16,6 +16,14 @@ FloatArray = NDArray[np.float64]
 _CLEAR_SIGMAS = 3.0
 """A channel that deviates by less is out of place only together with others."""
 _DIGITS = 4
+
+
+class Told(NamedTuple):
+    """A step's channels (channels,), in their units: what was read, what was expected, and one standard deviation of that."""
+
+    values: FloatArray
+    expected: FloatArray
+    scale: FloatArray
 
 
 @dataclass(frozen=True)
@@ -40,18 +48,17 @@ class Reason:
 
 
 def explain_step(
-    asset_type: AssetType, channels: tuple[str, ...], normal: PhaseBaseline, statistic: int, effect: FloatArray,
-    moved: FloatArray, values: FloatArray, slow: FloatArray, phase: str, most: int = 2,
+    asset_type: AssetType, channels: tuple[str, ...], statistic: int, effect: FloatArray, moved: FloatArray, told: Told,
+    phase: str, most: int = 2,
 ) -> list[Reason]:  # fmt: skip
     """Reasons for a flagged step, the strongest first.
 
     Args:
         asset_type: names, symbols and units of the signals.
         channels: names of the step's channels.
-        normal: what is normal in its phase.
         statistic: index into `statistics.STATISTICS` of the one that stands highest.
         effect, moved: (channels,) from `Scored`.
-        values: (channels,) of the step. slow: what was expected of channels without a normal value, 0 for the others.
+        told: the step's values and what was expected of them.
         phase: its name.
         most: how many reasons at most.
     """
@@ -61,16 +68,16 @@ def explain_step(
     for place, channel in enumerate(order.tolist()):
         if total <= 0 or (place and effect[channel] < 0.2 * total):
             break
-        reasons.append(_reason(asset_type, channels, normal, statistic, channel, moved, values, slow, phase, order))
+        reasons.append(_reason(asset_type, channels, statistic, channel, moved, told, phase, order))
     return reasons
 
 
 def _reason(
-    asset_type: AssetType, channels: tuple[str, ...], normal: PhaseBaseline, statistic: int, channel: int, moved: FloatArray,
-    values: FloatArray, slow: FloatArray, phase: str, order: NDArray[np.int64],
+    asset_type: AssetType, channels: tuple[str, ...], statistic: int, channel: int, moved: FloatArray, told: Told, phase: str,
+    order: NDArray[np.int64],
 ) -> Reason:  # fmt: skip
     name = channels[channel]
-    centre, scale = float(normal.normal.centre[channel] + slow[channel]), float(normal.normal.scale[channel])
+    read, centre, scale = (float(part[channel]) for part in told)
     in_phase = "" if phase in ("UNKNOWN", "STEADY") else f" in {phase}"
     if statistic >= len(SPANS):
         span, times = SPREAD_SPANS[statistic - len(SPANS)], float(moved[channel])
@@ -83,13 +90,12 @@ def _reason(
     sigmas, span = float(moved[channel]), SPANS[statistic]
     if name.endswith("_log_std"):
         signal, unit = _signal(asset_type, name.removesuffix("_log_std"))
-        value, expected = float(np.exp(values[channel])), float(np.exp(centre))
+        value, expected = float(np.exp(read)), float(np.exp(centre))
         kind = "High" if value > expected else "Low"
         sentence = f"{kind} {signal} variance{in_phase}: {_with_unit(value, unit)} against {_with_unit(expected, unit)}"
         return Reason("variance", signal, value, expected, sigmas, unit, sentence)
     signal, unit = _signal(asset_type, name.removesuffix("_mean") if name not in asset_type.signal_names else name)
-    value = float(values[channel]) if span == 1 else centre + sigmas * scale
-    expected = float(values[channel]) - sigmas * scale if span == 1 else centre
+    value, expected = read if span == 1 else centre + sigmas * scale, centre
     if abs(sigmas) * np.sqrt(min(span, 10)) < _CLEAR_SIGMAS:
         partner = next((channels[other] for other in order.tolist() if other != channel), None)
         together = f" together with {partner}" if partner else ""

@@ -81,7 +81,7 @@ class Calibrations:
 
     def _start(self, asset_id: str, lookback_minutes: float, author: str) -> int:
         plant = self._plant
-        name = plant.type_of(asset_id)
+        name = plant.calibrated_watch_of(asset_id).asset_type.name
         readings = self._recent(asset_id, lookback_minutes)
         rows = len(readings.seconds)
         if rows < LEAST_READINGS:
@@ -173,5 +173,5 @@ class Calibrations:
             cut = [state for state in batch.states.all().values() if state.state == "CALIBRATING"]
         for state in cut:
             if state.asset_type in self._plant.asset_types:
-                calibrated = state.asset_id in self._plant.watch(state.asset_type).monitor.baselines
+                calibrated = self._plant.watch(state.asset_type).judge_of(state.asset_id) is not None
                 self._put_back(state.asset_id, "CALIBRATED" if calibrated else "IDLE")

@@ -2,23 +2,42 @@
 
 from __future__ import annotations
 
+import logging
+
 from smart_sentry.assets import AssetType, load_asset_type
+from smart_sentry.bundle import Bundle
+from smart_sentry.champion import load_champion
 from smart_sentry.config import Settings
+from smart_sentry.errors import ChecksumMismatch, ModelUnavailable
 from smart_sentry.plant.plant import Plant
 from smart_sentry.stores.store import Store
 
+_log = logging.getLogger(__name__)
+
 
 def open_plant(settings: Settings) -> Plant:
-    """The plant with every asset type of configs/assets and the database of the settings.
+    """The plant with every asset type of configs/assets, the served champion and the database of the settings.
 
     Raises:
         ConfigurationError: an asset type or the database's address is wrong.
         StoreUnavailable: the database cannot be reached.
     """
-    return Plant(load_asset_types(settings), settings.models_folder, Store(settings.database_url))
+    model = _failure_model(settings)
+    return Plant(load_asset_types(settings), settings.models_folder, Store(settings.database_url), failure_model=model)
 
 
 def load_asset_types(settings: Settings) -> dict[str, AssetType]:
     """Name -> asset type, of every file in configs/assets."""
     found = (load_asset_type(path) for path in sorted((settings.configs_folder / "assets").glob("*.yaml")))
     return {kind.name: kind for kind in found}
+
+
+def _failure_model(settings: Settings) -> Bundle | None:
+    """The champion that /predict answers with, so that both say the same; None where there is none."""
+    try:
+        return load_champion(settings.home, settings.served)
+    except ModelUnavailable:
+        return None
+    except ChecksumMismatch as problem:
+        _log.error("no failure model watches: %s", problem)
+        return None

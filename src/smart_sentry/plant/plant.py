@@ -19,20 +19,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smart_sentry.assets import AssetType
-from smart_sentry.condition_files import row_reasons
-from smart_sentry.condition_monitor import Condition
+from smart_sentry.bundle import Bundle
 from smart_sentry.contracts.alarms import AlarmAction, AlarmTransition
 from smart_sentry.detection.baseline import Baseline
-from smart_sentry.errors import InvalidReadings, UnknownAsset
+from smart_sentry.errors import ActionRefused, StateForbids, UnknownAsset
 from smart_sentry.health.degradation import RISKS, health, risk
 from smart_sentry.phases import PHASES
-from smart_sentry.plant.incoming import Incoming, refuse_wrong_times, type_by_signals, values_of
-from smart_sentry.plant.watch import Watch
+from smart_sentry.plant.condition_watch import ConditionWatch
+from smart_sentry.plant.failure_watch import FailureWatch
+from smart_sentry.plant.incoming import Incoming, IncomingWindow
+from smart_sentry.plant.parts import Part, Sorter
+from smart_sentry.plant.watch import Judged, Watch
 from smart_sentry.stores.alarm_log import AlarmState
 from smart_sentry.stores.assessments import AssessmentRows
-from smart_sentry.stores.asset_states import AssetState
+from smart_sentry.stores.asset_states import AssetState, State
 from smart_sentry.stores.audit import AuditEntry
 from smart_sentry.stores.baseline_index import ActiveBaseline
+from smart_sentry.stores.predictions import PredictionRows
 from smart_sentry.stores.readings import ReadingRows
 from smart_sentry.stores.store import Batch, Store
 
@@ -40,6 +43,7 @@ FloatArray = NDArray[np.float64]
 
 _log = logging.getLogger(__name__)
 _CATCH_UP_ROWS = 5000
+_PHASE_NAMES = tuple(phase.value for phase in PHASES)
 SNAPSHOT_READINGS, SNAPSHOT_SECONDS = 20_000, 30.0
 """The monitors' state is stored after so many readings or seconds, whichever comes first."""
 
@@ -67,6 +71,7 @@ class Plant:
         models_folder: baselines are below it.
         store: of everything else.
         clock: seconds since 1970 UTC.
+        failure_model: judges the assets of its type, which need no calibration.
     """
 
     def __init__(
@@ -75,12 +80,14 @@ class Plant:
         models_folder: Path,
         store: Store,
         clock: Callable[[], float] = time.time,
+        failure_model: Bundle | None = None,
     ) -> None:
         self.asset_types = dict(asset_types)
         self.store = store
         self.clock = clock
         self.lock = threading.RLock()
         self._models_folder = models_folder
+        self._failure_model = failure_model
         self._watches: dict[str, Watch] = {}
         self._type_of: dict[str, str] = {}
         self._monitored: set[str] = set()
@@ -95,28 +102,33 @@ class Plant:
             StoreUnavailable: the database cannot be reached; nothing was taken.
         """
         now = self.clock()
-        refuse_wrong_times(readings, now)
         with self.lock:
-            parts = self._by_type(readings)
-            new = np.zeros(len(readings), dtype=np.bool_)
-            flags = np.zeros(len(readings), dtype=np.bool_)
-            transitions: list[AlarmTransition] = []
-            try:
-                with self.store.transaction(assets=sorted({reading.asset_id for reading in readings})) as batch:
-                    for name, positions in parts.items():
-                        mine = [readings[position] for position in positions]
-                        values = values_of(self.asset_types[name], mine, positions)
-                        fresh, its_flags, its_transitions = self._take_part(batch, name, mine, values, source, now)
-                        new[positions] = fresh
-                        flags[positions] = its_flags
-                        transitions += its_transitions
-                    self._unsaved += int(new.sum())
-                    if self._unsaved >= SNAPSHOT_READINGS or now - self._saved_at >= SNAPSHOT_SECONDS:
-                        self.save(batch)
-            except BaseException:
-                self.restore()  # the monitors may be ahead of the database
-                raise
-            return Taken(new, flags, tuple(transitions))
+            return self._take(Sorter(self.asset_types, self._type_of, now).readings(readings), source, now)
+
+    def take_windows(self, windows: Sequence[IncomingWindow], source: str) -> Taken:
+        """The same of windows: they are judged as the same readings would be one by one; rows are theirs in the order given."""
+        now = self.clock()
+        with self.lock:
+            return self._take(Sorter(self.asset_types, self._type_of, now).windows(windows), source, now)
+
+    def _take(self, parts: Sequence[Part], source: str, now: float) -> Taken:
+        count = sum(len(part.positions) for part in parts)
+        new, flags = np.zeros(count, dtype=np.bool_), np.zeros(count, dtype=np.bool_)
+        transitions: list[AlarmTransition] = []
+        try:
+            with self.store.transaction(assets=sorted({asset for part in parts for asset in part.assets})) as batch:
+                for part in parts:
+                    fresh, its_flags, its_transitions = self._take_part(batch, part, source, now)
+                    new[part.positions] = fresh
+                    flags[part.positions] = its_flags
+                    transitions += its_transitions
+                self._unsaved += int(new.sum())
+                if self._unsaved >= SNAPSHOT_READINGS or now - self._saved_at >= SNAPSHOT_SECONDS:
+                    self.save(batch)
+        except BaseException:
+            self.restore()  # the monitors may be ahead of the database
+            raise
+        return Taken(new, flags, tuple(transitions))
 
     def watch_of(self, asset_id: str) -> Watch:
         """The watch that an asset is under.
@@ -132,8 +144,30 @@ class Plant:
     def watch(self, asset_type: str) -> Watch:
         """The watch of a type."""
         if asset_type not in self._watches:
-            self._watches[asset_type] = Watch(self.asset_types[asset_type], self._models_folder)
+            self._watches[asset_type] = self._new_watch(self.asset_types[asset_type])
         return self._watches[asset_type]
+
+    def calibrated_watch_of(self, asset_id: str) -> ConditionWatch:
+        """The watch of an asset that is held against a baseline of its own.
+
+        Raises:
+            UnknownAsset: no reading of it has come. ActionRefused: a failure model judges it.
+        """
+        watch = self.watch_of(asset_id)
+        if not isinstance(watch, ConditionWatch):
+            why = "no calibration is needed"
+            raise ActionRefused(
+                "calibration", asset_id, f"judged by {watch.judge_of(asset_id)}", ["monitoring/status"], why
+            )
+        return watch
+
+    def _new_watch(self, kind: AssetType) -> Watch:
+        model = self._failure_model
+        if model is not None and model.manifest.asset_type.name == kind.name:
+            if model.manifest.asset_type.signal_names == kind.signal_names:
+                return FailureWatch(model)
+            _log.warning("%s has other signals than the type of %s: it is not judged by it", kind.name, model.version)
+        return ConditionWatch(kind, self._models_folder)
 
     def type_of(self, asset_id: str) -> str:
         """Name of an asset's type.
@@ -147,22 +181,53 @@ class Plant:
     def commission(self, asset_id: str, baseline: Baseline, author: str) -> str:
         """Makes a baseline the active one and returns its version."""
         with self.lock:
-            watch = self.watch_of(asset_id)
+            watch = self.calibrated_watch_of(asset_id)
             version = watch.baselines.add(baseline)
-            now = self.clock()
             try:
-                with self.store.transaction(assets=[asset_id]) as batch:
-                    watch.switch(asset_id, watch.baselines.active(asset_id))
-                    batch.baselines.activate(ActiveBaseline(asset_id, version, now, author))
-                    batch.states.change(AssetState(asset_id, "CALIBRATED", watch.asset_type.name, now))
-                    details = {"version": version, "grade": baseline.acceptance.grade}
-                    batch.audit.add(AuditEntry(now, author, "calibrate", asset_id, details))
-                    self._monitored.discard(asset_id)
-                    self.save(batch)
+                self._switch(watch, asset_id, author, "calibrate", {"grade": baseline.acceptance.grade})
             except BaseException:
+                if watch.baselines.history(asset_id)[:-1]:
+                    watch.baselines.roll_back(asset_id)
                 self.restore()
                 raise
             return version
+
+    def roll_back(self, asset_id: str, author: str, reason: str) -> str:
+        """Makes the baseline before the active one active again and returns its version.
+
+        Raises:
+            UnknownAsset: no reading of it has come. StateForbids: a calibration is running.
+            ActionRefused: there is no earlier baseline, or a failure model judges it.
+        """
+        with self.lock:
+            watch = self.calibrated_watch_of(asset_id)
+            with self.store.view() as batch:
+                state = batch.states.find(asset_id)
+            if state is not None and state.state == "CALIBRATING":
+                raise StateForbids("rollback", asset_id, state.state, ["calibration/status"])
+            if len(watch.baselines.history(asset_id)) < 2:
+                why = "there is no earlier baseline"
+                raise ActionRefused("rollback", asset_id, "calibrated at most once", ["calibration/start"], why)
+            left = watch.baselines.active(asset_id)
+            version = watch.baselines.roll_back(asset_id)
+            try:
+                self._switch(watch, asset_id, author, "roll back", {"from": left.version, "reason": reason})
+            except BaseException:
+                watch.baselines.add(left)
+                self.restore()
+                raise
+            return version
+
+    def _switch(self, watch: ConditionWatch, asset_id: str, author: str, action: str, details: dict[str, str]) -> None:
+        """Scores an asset with the baseline that is active in its files, from now on."""
+        baseline, now = watch.baselines.active(asset_id), self.clock()
+        with self.store.transaction(assets=[asset_id]) as batch:
+            watch.switch(asset_id, baseline)
+            batch.baselines.activate(ActiveBaseline(asset_id, baseline.version, now, author))
+            batch.states.change(AssetState(asset_id, "CALIBRATED", watch.asset_type.name, now))
+            batch.audit.add(AuditEntry(now, author, action, asset_id, {"version": baseline.version} | details))
+            self._monitored.discard(asset_id)
+            self.save(batch)
 
     def maintain(self, asset_id: str, author: str, reason: str) -> None:
         """Records a maintenance: the degradation index begins at 0 again."""
@@ -170,7 +235,7 @@ class Plant:
             watch = self.watch_of(asset_id)
             try:
                 with self.store.transaction(assets=[asset_id]) as batch:
-                    watch.monitor.maintain(asset_id)
+                    watch.maintain(asset_id)
                     batch.audit.add(AuditEntry(self.clock(), author, "maintenance", asset_id, {"reason": reason}))
                     self.save(batch)
             except BaseException:
@@ -244,19 +309,18 @@ class Plant:
             for name in sorted(set(self._type_of.values())):
                 kept = batch.snapshots.load(f"watch:{name}")
                 watch = self.watch(name)
-                number = 0
-                if kept is not None:
-                    watch.restore(kept["watch"])
-                    number = int(kept["through"])
-                self._catch_up(batch, name, watch, number)
+                through = 0 if kept is None else int(kept["through"])
+                whole = kept is None or watch.restore(kept["watch"])
+                self._catch_up(batch, watch, through if whole else 0, through)
 
-    def _catch_up(self, batch: Batch, name: str, watch: Watch, number: int) -> None:
-        total = 0
+    def _catch_up(self, batch: Batch, watch: Watch, number: int, through: int) -> None:
+        """Reads again what came after a reading's number; up to `through` only windows are built anew."""
+        name, total = watch.asset_type.name, 0
         while True:
-            last, assets, history = batch.readings.after(number, _CATCH_UP_ROWS)
+            last, assets, history = batch.readings.after(number, _CATCH_UP_ROWS, through if number < through else None)
             if last == number:
                 break
-            number = last
+            again, number = number < through, last
             mine = np.array([self._type_of.get(asset) == name for asset in assets])
             if mine.any():
                 column = {signal: place for place, signal in enumerate(history.signals)}
@@ -264,70 +328,64 @@ class Plant:
                 values = np.column_stack([
                     np.full(len(assets), np.nan) if place is None else history.values[:, place] for place in order
                 ])  # fmt: skip
-                watch.assess(
-                    [asset for asset, its in zip(assets, mine, strict=True) if its], history.seconds[mine], values[mine]
-                )
+                take = watch.remember if again else watch.assess
+                take(
+                    [asset for asset, its in zip(assets, mine, strict=True) if its], history.seconds[mine], values[mine],
+                    history.received[mine],
+                )  # fmt: skip
                 total += int(mine.sum())
         if total:
             _log.info("%s: caught up with %d readings", name, total)
 
-    def _by_type(self, readings: Sequence[Incoming]) -> dict[str, list[int]]:
-        """Type name -> positions of its readings. An asset keeps the type that its first reading gave it."""
-        parts: dict[str, list[int]] = {}
-        of_new: dict[str, str] = {}
-        for position, reading in enumerate(readings):
-            name = self._type_of.get(reading.asset_id) or of_new.get(reading.asset_id)
-            if name is None:
-                name = reading.asset_type or type_by_signals(self.asset_types, list(reading.values), position)
-                if name not in self.asset_types:
-                    known = ", ".join(sorted(self.asset_types))
-                    raise InvalidReadings([(position, "asset_type", f"expected one of {known}, found {name!r}")])
-                of_new[reading.asset_id] = name
-            parts.setdefault(name, []).append(position)
-        return parts
-
     def _take_part(
-        self, batch: Batch, name: str, readings: Sequence[Incoming], values: FloatArray, source: str, now: float
+        self, batch: Batch, part: Part, source: str, now: float
     ) -> tuple[NDArray[np.bool_], NDArray[np.bool_], list[AlarmTransition]]:
-        watch = self.watch(name)
-        seconds = np.array([reading.seconds for reading in readings])
-        assets, ids = [reading.asset_id for reading in readings], [reading.reading_id for reading in readings]
-        rows = ReadingRows(assets, ids, seconds, values, watch.asset_type.signal_names, source, now)
-        new = batch.readings.add(rows)
+        watch = self.watch(part.asset_type)
+        new = batch.readings.add(ReadingRows(
+            part.assets, part.reading_ids, part.seconds, part.values, watch.asset_type.signal_names, source, now
+        ))  # fmt: skip
         if not new.any():
             return new, new, []
-        fresh = np.flatnonzero(new).tolist()
-        its_assets = [assets[row] for row in fresh]
-        self._meet(batch, name, its_assets, now)
-        condition, transitions = watch.assess(its_assets, seconds[new], values[new])
-        scores = health(condition.degradation)
+        part = part if new.all() else part.only(new)
+        self._meet(batch, part.asset_type, part.assets, now)
+        judged, transitions = watch.assess(part.assets, part.seconds, part.values, np.full(len(part.assets), now))
+        scores = health(judged.degradation)
         batch.assessments.add(AssessmentRows(
-            its_assets, [ids[row] for row in fresh], seconds[new], [PHASES[code].value for code in condition.phase.tolist()],
-            condition.score, condition.flag, condition.votes, scores, [RISKS[code] for code in risk(scores).tolist()],
-            condition.degradation, self._reasons(watch, condition),
+            part.assets, part.reading_ids, part.seconds, [_PHASE_NAMES[code] for code in judged.phase.tolist()],
+            judged.score, judged.flag, judged.votes, scores, [RISKS[code] for code in risk(scores).tolist()],
+            judged.degradation, judged.reasons(),
         ))  # fmt: skip
+        self._predict(batch, watch, part, judged)
         self._record(batch, watch, transitions)
         flags = new.copy()
-        flags[new] = condition.flag
+        flags[new] = judged.flag
         return new, flags, transitions
 
-    def _reasons(self, watch: Watch, condition: Condition) -> list[str]:
-        return row_reasons(watch.monitor, condition)
+    def _predict(self, batch: Batch, watch: Watch, part: Part, judged: Judged) -> None:
+        found = judged.predicted
+        if found is None or not found.rows.size:
+            return
+        rows = found.rows.tolist()
+        batch.predictions.add(PredictionRows(
+            [part.assets[row] for row in rows], [part.reading_ids[row] for row in rows], part.seconds[rows], found.probability,
+            found.rul_cycles, found.warming, found.restored, watch.judge_of(part.assets[rows[0]]) or "",
+        ))  # fmt: skip
 
     def _meet(self, batch: Batch, name: str, assets: Sequence[str], now: float) -> None:
-        """New assets begin IDLE; a calibrated one that sends readings is MONITORING."""
-        baselines = self.watch(name).monitor.baselines
+        """New assets begin IDLE; one that is calibrated or has a failure model is MONITORING once it sends readings."""
+        watch = self.watch(name)
+        ready: tuple[State, ...] = ("CALIBRATED", "MONITORING") if isinstance(watch, ConditionWatch) else ("IDLE",)
         for asset in dict.fromkeys(assets):
+            judged = watch.judge_of(asset) is not None
             if asset not in self._type_of:
                 self._type_of[asset] = name
-                batch.states.change(AssetState(asset, "MONITORING" if asset in baselines else "IDLE", name, now))
-                if asset in baselines:
+                batch.states.change(AssetState(asset, "MONITORING" if judged else "IDLE", name, now))
+                if judged:
                     self._monitored.add(asset)
                 continue
-            if asset not in baselines or asset in self._monitored:
+            if not judged or asset in self._monitored:
                 continue
-            monitoring = AssetState(asset, "MONITORING", name, now)
-            if batch.states.change(monitoring, only_from=("CALIBRATED", "MONITORING")):
+            if batch.states.change(AssetState(asset, "MONITORING", name, now), only_from=ready):
                 self._monitored.add(asset)
 
     def _record(self, batch: Batch, watch: Watch, transitions: Sequence[AlarmTransition]) -> None:

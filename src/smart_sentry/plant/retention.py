@@ -51,7 +51,7 @@ class Retention:
             plant.save(batch)
             through = batch.readings.last_number()
         deleted = plant.store.retire(before, through=through, stopped=self._stop.is_set)
-        told = ", ".join(f"{rows} {table}" for table, rows in deleted.items())
+        told = ", ".join(f"{rows} {table.replace('_', ' ')}" for table, rows in deleted.items())
         oldest = datetime.fromtimestamp(before, UTC).isoformat(timespec="seconds")
         _log.info("retention: deleted %s from before %s", told, oldest)
         return deleted

@@ -1,65 +1,128 @@
-"""One asset type under watch: its monitor, its alarms and where its baselines are kept."""
+"""Assets of one type under watch: what judges them, and their alarms."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from smart_sentry.assets import AssetType
-from smart_sentry.baseline_store import BaselineStore
-from smart_sentry.condition_monitor import Condition, ConditionMonitor
+from smart_sentry.assets import AlarmRules, AssetType
 from smart_sentry.contracts.alarms import AlarmTransition
 from smart_sentry.detection.baseline import Baseline
 from smart_sentry.health.alarms import AlarmBook
 from smart_sentry.quality import GOOD
 
 FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+BoolArray = NDArray[np.bool_]
 
-ANOMALY, SENSOR = "anomaly", "sensor:"
-"""Key of the alarm that speaks for a machine, and beginning of the keys of those that speak for a signal's sensor."""
+SENSOR, CLOCK = "sensor:", "timestamp"
+"""Beginning of the keys of alarms that speak for a signal's sensor, and what stands there for the clock of who sends readings."""
+CLOCK_AHEAD_SECONDS = 10.0
+"""A reading from further in the future has a clock that is wrong, though not so wrong that the reading is refused."""
 _FLAWED_SCORE = 2.0
 
 
-class Watch:
+@dataclass(frozen=True)
+class Predicted:
+    """What a failure model says of the readings that it could judge.
+
+    Attributes:
+        rows: (predicted,) which readings of the batch.
+        probability: (predicted,) of a failure within the horizon.
+        rul_cycles: (predicted, 3) remaining life: estimate, lower and upper end.
+        warming, restored: (predicted,) as in `Assessments`.
+    """
+
+    rows: IntArray
+    probability: FloatArray
+    rul_cycles: FloatArray
+    warming: BoolArray
+    restored: BoolArray
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What was said of a batch, one element a reading in the order of arrival; the same for every kind of asset.
+
+    Attributes:
+        phase: (rows,) index into phases.PHASES.
+        score: (rows,) 1 is the limit; NaN where nothing was judged.
+        flag: (rows,) whether the machine is anomalous, or near its failure.
+        votes: (rows,) how many detectors say so.
+        degradation: (rows,) 0..1.
+        reasons: says why, (rows,) in words, empty where all is well; it costs time, and a catch-up needs none.
+        predicted: by a failure model, for assets that have one.
+    """
+
+    phase: IntArray
+    score: FloatArray
+    flag: BoolArray
+    votes: IntArray
+    degradation: FloatArray
+    reasons: Callable[[], list[str]]
+    predicted: Predicted | None = None
+
+
+class Watch(ABC):
     """What is remembered of the assets of one type.
 
     Args:
         asset_type: their type.
-        models_folder: their baselines are below it.
+        rules: of their alarms.
+        key: of the alarm that speaks for a machine.
     """
 
-    def __init__(self, asset_type: AssetType, models_folder: Path) -> None:
+    def __init__(self, asset_type: AssetType, rules: AlarmRules, key: str) -> None:
         self.asset_type = asset_type
-        self.baselines = BaselineStore(models_folder / asset_type.name / "baselines")
-        self.monitor = ConditionMonitor(asset_type, self.baselines.all_active())
-        self.alarms = AlarmBook(asset_type.alarms)
+        self.alarms = AlarmBook(rules)
+        self._key = key
         self._troubled: set[tuple[str, str]] = set()
 
+    @abstractmethod
     def assess(
-        self, asset_ids: Sequence[str], seconds: FloatArray, values: FloatArray
-    ) -> tuple[Condition, list[AlarmTransition]]:
+        self, asset_ids: Sequence[str], seconds: FloatArray, values: FloatArray, received: FloatArray
+    ) -> tuple[Judged, list[AlarmTransition]]:
         """Takes readings in arrival order.
 
         Args:
             asset_ids: (rows,)
             seconds: (rows,) since 1970 UTC.
             values: (rows, signals), NaN where there is no number.
+            received: (rows,) when each came, since 1970 UTC.
         """
-        condition = self.monitor.assess(self.monitor.slots(asset_ids), seconds, values)
-        found = self._observe_machines(asset_ids, seconds, condition)
-        return condition, found + self._observe_sensors(asset_ids, seconds, condition)
 
-    def switch(self, asset_id: str, baseline: Baseline) -> None:
-        """Makes a baseline the one that an asset is scored with."""
-        self.monitor = self.monitor.with_baseline(asset_id, baseline)
+    @abstractmethod
+    def judge_of(self, asset_id: str) -> str | None:
+        """Version of what judges an asset: its baseline, or the failure model; None where nothing does yet."""
+
+    @abstractmethod
+    def maintain(self, asset_id: str) -> None:
+        """Records a maintenance: damage and windows begin anew."""
+
+    @abstractmethod
+    def _forget(self, asset_id: str | None) -> None:
+        """Forgets windows and damage of an asset, or of all (None)."""
+
+    @abstractmethod
+    def _snapshot(self) -> dict[str, Any]:
+        """What is remembered beside the alarms."""
+
+    @abstractmethod
+    def _restore(self, kept: dict[str, Any]) -> bool:
+        """Puts it back; False where it is of no use any more."""
+
+    def baseline_of(self, asset_id: str) -> Baseline | None:
+        """The asset's baseline, for assets that are calibrated."""
+        return None
 
     def forget(self, asset_id: str | None) -> None:
         """Forgets an asset, or all of them (None): windows, damage and alarms. Its files are the caller's to remove."""
-        self.monitor = self.monitor.without(asset_id)
+        self._forget(asset_id)
         kept = self.alarms.snapshot()
         stays = [asset_id is not None and life["asset_id"] != asset_id for life in kept["alarms"]]
         kept["alarms"] = [life for life, stay in zip(kept["alarms"], stays, strict=True) if stay]
@@ -72,12 +135,24 @@ class Watch:
 
     def snapshot(self) -> dict[str, Any]:
         """A copy of the whole state."""
-        return {"monitor": self.monitor.snapshot(), "alarms": self.alarms.snapshot()}
+        return {"monitor": self._snapshot(), "alarms": self.alarms.snapshot()}
 
-    def restore(self, snapshot: dict[str, Any]) -> None:
-        """Puts a snapshot back; the baselines are those that are active now."""
-        self.monitor.restore(snapshot["monitor"])
+    def restore(self, snapshot: dict[str, Any]) -> bool:
+        """Puts a snapshot back; the baselines and the model are those that are active now.
+
+        Returns:
+            False where only the alarms could be put back: what was remembered was another model's, and `remember` may build it
+            anew from all readings.
+        """
         self.alarms.restore(snapshot["alarms"])
+        self._remember_trouble()
+        return self._restore(snapshot["monitor"])
+
+    def remember(self, asset_ids: Sequence[str], seconds: FloatArray, values: FloatArray, received: FloatArray) -> None:
+        """Takes readings as `assess` does, without a word and without alarms."""
+        kept = self.alarms.snapshot()
+        self.assess(asset_ids, seconds, values, received)
+        self.alarms.restore(kept)
         self._remember_trouble()
 
     def _remember_trouble(self) -> None:
@@ -87,21 +162,26 @@ class Watch:
             if status.key.startswith(SENSOR)
         }
 
-    def _observe_machines(
-        self, asset_ids: Sequence[str], seconds: FloatArray, condition: Condition
-    ) -> list[AlarmTransition]:
-        """One observation a step: k of n counts steps, and a reading of a fast machine is none."""
-        rows = np.flatnonzero(condition.step >= 0)
-        slots = self.alarms.slots([(asset_ids[row], ANOMALY) for row in rows.tolist()])
-        return self.alarms.observe(
-            slots, seconds[rows], condition.score[rows], condition.flag[rows], condition.phase[rows]
-        )
+    def _observe(
+        self, asset_ids: Sequence[str], seconds: FloatArray, received: FloatArray, judged: Judged, steps: IntArray,
+        flaws: NDArray[np.int8],
+    ) -> list[AlarmTransition]:  # fmt: skip
+        """Alarms of machines, sensors and clocks.
+
+        Args:
+            steps: rows that are observations: k of n counts steps, and a reading of a fast machine is none.
+            flaws: (rows, signals) indices into `quality.FLAWS`.
+        """
+        slots = self.alarms.slots([(asset_ids[row], self._key) for row in steps.tolist()])
+        found = self.alarms.observe(slots, seconds[steps], judged.score[steps], judged.flag[steps], judged.phase[steps])
+        bad = np.column_stack([flaws != GOOD, seconds - received > CLOCK_AHEAD_SECONDS])
+        return found + self._observe_sensors(asset_ids, seconds, judged.phase, bad)
 
     def _observe_sensors(
-        self, asset_ids: Sequence[str], seconds: FloatArray, condition: Condition
+        self, asset_ids: Sequence[str], seconds: FloatArray, phase: IntArray, bad: BoolArray
     ) -> list[AlarmTransition]:
         """Only sensors that are or were in trouble are observed: the others cost nothing."""
-        bad, names = condition.flaws != GOOD, self.asset_type.signal_names
+        names = (*self.asset_type.signal_names, CLOCK)
         for row, column in zip(*(part.tolist() for part in np.nonzero(bad)), strict=True):
             self._troubled.add((asset_ids[row], names[column]))
         if not self._troubled:
@@ -116,6 +196,4 @@ class Watch:
         rows, watched = np.array(seen, dtype=np.int64).T
         flags = bad[rows, watched]
         slots = self.alarms.slots([(asset_ids[row], SENSOR + names[column]) for row, column in seen])
-        return self.alarms.observe(
-            slots, seconds[rows], np.where(flags, _FLAWED_SCORE, 0.0), flags, condition.phase[rows]
-        )
+        return self.alarms.observe(slots, seconds[rows], np.where(flags, _FLAWED_SCORE, 0.0), flags, phase[rows])

@@ -9,9 +9,11 @@ import numpy as np
 
 from smart_sentry.condition_files import row_reasons
 from smart_sentry.condition_monitor import ConditionMonitor
-from smart_sentry.errors import ModelUnavailable
+from smart_sentry.errors import InvalidReadings, ModelUnavailable
 from smart_sentry.health.degradation import severity
+from smart_sentry.monitor import Monitor
 from smart_sentry.phases import PHASES
+from smart_sentry.plant.failure_watch import FailureWatch
 from smart_sentry.plant.incoming import Incoming, values_of
 from smart_sentry.plant.plant import Plant
 from smart_sentry.quality import FLAWS, GOOD
@@ -25,7 +27,9 @@ def what_if(plant: Plant, asset_id: str, readings: Sequence[Mapping[str, float |
         InvalidReadings: a signal is not the type's.
     """
     watch = plant.watch_of(asset_id)
-    baseline = watch.monitor.baselines.get(asset_id)
+    if isinstance(watch, FailureWatch):
+        return _predicted(watch, asset_id, readings)
+    baseline = watch.baseline_of(asset_id)
     if baseline is None:
         raise ModelUnavailable(f"baseline of {asset_id}", "Calibrate it first: POST /api/v1/calibration/start.")
     kind = watch.asset_type
@@ -53,3 +57,17 @@ def what_if(plant: Plant, asset_id: str, readings: Sequence[Mapping[str, float |
             },
         })  # fmt: skip
     return {"asset_id": asset_id, "baseline_version": baseline.version, "assessments": rows}
+
+
+def _predicted(watch: FailureWatch, asset_id: str, readings: Sequence[Mapping[str, float | None]]) -> dict[str, Any]:
+    kind = watch.asset_type
+    values = values_of(kind, [Incoming(asset_id, "", 0.0, one) for one in readings], range(len(readings)))
+    silent = [
+        (row, kind.signal_names[column], "expected a number") for row, column in np.argwhere(np.isnan(values)).tolist()
+    ]
+    if silent:
+        raise InvalidReadings(silent)
+    monitor = Monitor(watch.bundle, explain=True)
+    rows = [monitor.answer([asset_id], [row], values[row : row + 1])[0] for row in range(len(values))]
+    told = [row.model_dump(exclude={"asset_id", "model_version"}) for row in rows]
+    return {"asset_id": asset_id, "model_version": watch.bundle.version, "assessments": told}

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import httpx
 
 from smart_sentry.errors import ConfigurationError
+from smart_sentry.service_client import KEY_HEADER
 from smart_sentry.simulation.events import Events
 
 ONE_PATH, BATCH_PATH = "/api/v1/data/simple", "/api/v1/data/batch"
@@ -30,6 +31,7 @@ class HttpSink:
         batched: whether events go to /api/v1/data/batch together, as {"readings": [...]}, or to /api/v1/data/simple one by one.
         sleep: waits for so many seconds.
         timeout_s: for one answer.
+        key: API key, where the service asks for one.
 
     Raises:
         ConfigurationError: the address is not one of HTTP.
@@ -42,6 +44,7 @@ class HttpSink:
         batched: bool = False,
         sleep: Callable[[float], None] = time.sleep,
         timeout_s: float = 10.0,
+        key: str | None = None,
     ) -> None:
         url = httpx.URL(address) if address.startswith(("http://", "https://")) else None
         if url is None or not url.host:
@@ -51,7 +54,7 @@ class HttpSink:
         self.destination = address.rstrip("/") + (BATCH_PATH if batched else ONE_PATH)
         self.retried = 0
         self._batched, self._sleep, self._reachable = batched, sleep, True
-        self._client = httpx.Client(timeout=timeout_s)
+        self._client = httpx.Client(timeout=timeout_s, headers={KEY_HEADER: key} if key else {})
 
     def send(self, events: Events) -> str | None:
         """Posts them; several at once only where the sink is batched."""

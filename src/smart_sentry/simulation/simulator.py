@@ -91,8 +91,8 @@ def parse_start(text: str | None) -> datetime | None:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def sink_for(to: str | None, out: Path | None, batch: int, echo: Callable[[str], None]) -> Sink:
-    """The sink that was asked for: a service, a file, or neither: the console.
+def sink_for(to: str | None, out: Path | None, batch: int, echo: Callable[[str], None], key: str | None = None) -> Sink:
+    """The sink that was asked for: a service (with an API key, if it wants one), a file, or neither: the console.
 
     Raises:
         ConfigurationError: both are named, or one cannot be used.
@@ -102,7 +102,7 @@ def sink_for(to: str | None, out: Path | None, batch: int, echo: Callable[[str],
     if to is not None:
         from smart_sentry.simulation.http_sink import HttpSink
 
-        return HttpSink(to, batched=batch > 1)
+        return HttpSink(to, batched=batch > 1, key=key)
     return ConsoleSink(echo) if out is None else FileSink(out)
 
 

@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from itertools import repeat
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, Column, Connection, Double, Integer, LargeBinary, Table, Text, select
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Connection,
+    Double,
+    Integer,
+    LargeBinary,
+    Select,
+    Table,
+    Text,
+    select,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
 _POSTGRESQL_TYPES: dict[type, str] = {
@@ -18,6 +31,8 @@ _POSTGRESQL_TYPES: dict[type, str] = {
 }
 _ASSET_LOCKS = 256
 """Assets share this many locks, so that a transaction of many thousands of assets fits the server's table of locks."""
+_TELLING_PAYS_BELOW = 100
+"""Rows from which asking which of them are new costs more than counting them, and asking only where some are not."""
 _LOCK_SPACE = 3_141_592
 _LOCK_ASSETS = (
     "SELECT pg_advisory_xact_lock(%s, lock) FROM (SELECT DISTINCT (hashtext(asset) & %s)"
@@ -37,41 +52,55 @@ def hold_assets(connection: Connection, asset_ids: Iterable[str] | None) -> None
 
 
 def insert_new(
-    connection: Connection, table: Table, columns: Mapping[str, Sequence[Any]], key: tuple[str, str]
-) -> set[tuple[Any, ...]]:
-    """Inserts the rows whose key is not there yet and returns their keys.
+    connection: Connection, table: Table, columns: Mapping[str, Sequence[Any]], key: tuple[str, str],
+    same: Mapping[str, Any] | None = None,
+) -> set[tuple[Any, ...]]:  # fmt: skip
+    """Inserts the rows whose key is not there yet and returns their keys. On PostgreSQL their assets must be held.
 
     Args:
         columns: column name -> one value a row; no key twice.
-        key: the columns of a unique constraint.
+        key: the columns of a unique constraint, the asset first.
+        same: column name -> value of all rows, which is sent once.
     """
     if connection.dialect.name == "sqlite":
-        return _insert_new_sqlite(connection, table, columns, key)
-    names = ", ".join(f'"{name}"' for name in columns)
-    arrays = ", ".join(f"%b::{_postgresql_type(table.c[name])}[]" for name in columns)
-    told = connection.exec_driver_sql(
-        f"INSERT INTO {table.name} ({names}) SELECT * FROM unnest({arrays})"  # noqa: S608  names are this module's tables'
-        f" ON CONFLICT ({', '.join(key)}) DO NOTHING RETURNING {', '.join(key)}",
-        tuple(list(values) for values in columns.values()),
-    )
+        return _insert_new_sqlite(connection, table, columns, key, same or {})
+    count = len(columns[key[0]])
+    insert = _insert_from_arrays(table, columns, same or {}) + f" ON CONFLICT ({', '.join(key)}) DO NOTHING"
+    values = (*(same or {}).values(), *(list(values) for values in columns.values()))
+    if count < _TELLING_PAYS_BELOW:
+        told = connection.exec_driver_sql(f"{insert} RETURNING {', '.join(key)}", values)
+        return {tuple(row) for row in told}
+    highest = connection.exec_driver_sql(f"SELECT coalesce(max(id), 0) FROM {table.name}").scalar_one()  # noqa: S608
+    if connection.exec_driver_sql(insert, values).rowcount == count:
+        return set(zip(*(columns[name] for name in key), strict=True))
+    told = connection.execute(_above(table, key, highest).where(table.c[key[0]].in_(set(columns[key[0]]))))
     return {tuple(row) for row in told}
+
+
+def _insert_from_arrays(table: Table, columns: Mapping[str, Sequence[Any]], same: Mapping[str, Any]) -> str:
+    names = ", ".join(f'"{name}"' for name in (*same, *columns))
+    values = "".join(f"%s::{_postgresql_type(table.c[name])}, " for name in same)
+    arrays = ", ".join(f"%b::{_postgresql_type(table.c[name])}[]" for name in columns)
+    return f"INSERT INTO {table.name} ({names}) SELECT {values}part.* FROM unnest({arrays}) AS part"  # noqa: S608
 
 
 def _insert_new_sqlite(
-    connection: Connection, table: Table, columns: Mapping[str, Sequence[Any]], key: tuple[str, str]
-) -> set[tuple[Any, ...]]:
-    """SQLite counts rows upwards, and nobody else writes: what is new is above the number that was the highest."""
-    highest = connection.exec_driver_sql(f"SELECT coalesce(max(id), 0) FROM {table.name}").scalar_one()  # noqa: S608
-    rows = list(zip(*columns.values(), strict=True))
-    names, places = ", ".join(f'"{name}"' for name in columns), ", ".join("?" * len(columns))
-    inserted = connection.exec_driver_sql(
-        f"INSERT INTO {table.name} ({names}) VALUES ({places}) ON CONFLICT ({', '.join(key)}) DO NOTHING",  # noqa: S608
-        rows,
-    )
-    if inserted.rowcount == len(rows):
+    connection: Connection, table: Table, columns: Mapping[str, Sequence[Any]], key: tuple[str, str],
+    same: Mapping[str, Any],
+) -> set[tuple[Any, ...]]:  # fmt: skip
+    driver = _driver(connection)
+    (highest,) = driver.execute(f"SELECT coalesce(max(id), 0) FROM {table.name}").fetchone()  # noqa: S608
+    count = len(columns[key[0]])
+    rows = zip(*(repeat(value, count) for value in same.values()), *columns.values(), strict=True)
+    insert = f"{_insert(table, [*same, *columns])} ON CONFLICT ({', '.join(key)}) DO NOTHING"
+    if driver.executemany(insert, rows).rowcount == count:
         return set(zip(*(columns[name] for name in key), strict=True))
-    told = connection.execute(select(*(table.c[name] for name in key)).where(table.c.id > highest))
-    return {tuple(row) for row in told}
+    return {tuple(row) for row in connection.execute(_above(table, key, highest))}
+
+
+def _above(table: Table, key: tuple[str, str], highest: int) -> Select[Any]:
+    """Rows are counted upwards, and nobody else writes these assets: what is new is above the number that was the highest."""
+    return select(*(table.c[name] for name in key)).where(table.c.id > highest)
 
 
 def append(connection: Connection, table: Table, columns: Mapping[str, Sequence[Any]]) -> None:
@@ -83,16 +112,25 @@ def append(connection: Connection, table: Table, columns: Mapping[str, Sequence[
     rows = list(zip(*columns.values(), strict=True))
     if not rows:
         return
-    names = ", ".join(f'"{name}"' for name in columns)
+    driver = _driver(connection)
     if connection.dialect.name == "sqlite":
-        places = ", ".join("?" * len(columns))
-        connection.exec_driver_sql(f"INSERT INTO {table.name} ({names}) VALUES ({places})", rows)  # noqa: S608
+        driver.executemany(_insert(table, columns), rows)
         return
-    driver: Any = connection.connection.driver_connection
+    names = ", ".join(f'"{name}"' for name in columns)
     with driver.cursor() as cursor, cursor.copy(f"COPY {table.name} ({names}) FROM STDIN (FORMAT BINARY)") as copy:
         copy.set_types([_postgresql_type(table.c[name]) for name in columns])
         for row in rows:
             copy.write_row(row)
+
+
+def _driver(connection: Connection) -> Any:
+    """The driver's own connection: for one reading, SQLAlchemy's way to it costs more than the database's work."""
+    return connection.connection.driver_connection
+
+
+def _insert(table: Table, columns: Collection[str]) -> str:
+    names, places = ", ".join(f'"{name}"' for name in columns), ", ".join("?" * len(columns))
+    return f"INSERT INTO {table.name} ({names}) VALUES ({places})"  # noqa: S608  names are this module's tables'
 
 
 def _postgresql_type(column: Column[Any]) -> str:

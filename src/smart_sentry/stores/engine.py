@@ -27,6 +27,8 @@ _PAGE_BYTES = 8192
 _CHECKPOINT_PAGES = 4000
 """The write-ahead log is folded into the file after this many pages: 32 MB."""
 
+_WRITES = "writes"
+
 
 def parse_url(url: str) -> URL:
     """Reads a database URL.
@@ -97,9 +99,13 @@ def _use_write_ahead_log(connection: sqlite3.Connection, busy_seconds: float) ->
 
 
 def _begin_sqlite(connection: Connection) -> None:
+    """By the driver itself: SQLAlchemy's way to it costs more than to begin."""
+    driver: Any = connection.connection.driver_connection
     writes = bool(connection.get_execution_options().get("writes"))
-    connection.exec_driver_sql(f"PRAGMA query_only = {int(not writes)}")
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    if connection.info.get(_WRITES) != writes:
+        driver.execute(f"PRAGMA query_only = {int(not writes)}")
+        connection.info[_WRITES] = writes
+    driver.execute("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
 def _begin_postgresql(connection: Connection) -> None:

@@ -11,12 +11,25 @@ from smart_sentry.stores.bulk import insert_of
 from smart_sentry.stores.tables import signal_layouts
 
 Layouts = dict[int, tuple[str, ...]]
+_KNOWN = "layouts"
 _NUMBER = select(signal_layouts.c.id).where(signal_layouts.c.names == bindparam("names"))
 
 
 def layout_of(connection: Connection, signals: Sequence[str]) -> int:
-    """The number of a list of signals, which is made where it is new."""
-    names = json.dumps(list(signals))
+    """The number of a list of signals, which is made where it is new. A connection asks for each only once."""
+    known: dict[tuple[str, ...], int] = connection.info.setdefault(_KNOWN, {})
+    listed = tuple(signals)
+    if listed not in known:
+        known[listed] = _asked(connection, json.dumps(listed))
+    return known[listed]
+
+
+def forget_layouts(connection: Connection) -> None:
+    """A transaction that is rolled back may have made layouts, which are then not there."""
+    connection.info.pop(_KNOWN, None)
+
+
+def _asked(connection: Connection, names: str) -> int:
     number = connection.execute(_NUMBER, {"names": names}).scalar()
     if number is None:
         connection.execute(insert_of(connection)(signal_layouts).values(names=names).on_conflict_do_nothing())

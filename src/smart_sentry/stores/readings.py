@@ -103,12 +103,13 @@ class ReadingTable:
             "asset_id": [asset for asset, _ in first],
             "reading_id": [reading for _, reading in first],
             "time": seconds,
-            "received": [rows.received] * len(chosen),
-            "layout": [layout] * len(chosen),
             "values": [packed[row * width : (row + 1) * width] for row in chosen],
-            "source": [rows.source] * len(chosen),
         }
-        for key in insert_new(self._connection, readings, columns, ("asset_id", "reading_id")):
+        same = {"received": rows.received, "layout": layout, "source": rows.source}
+        stored = insert_new(self._connection, readings, columns, ("asset_id", "reading_id"), same)
+        if len(stored) == count:
+            return np.ones(count, dtype=np.bool_)
+        for key in stored:
             new[first[(key[0], key[1])]] = True
         return new
 
@@ -143,19 +144,22 @@ class ReadingTable:
         """Number of the reading that came last, of whatever asset; 0 before the first. Numbers rise in the order of arrival."""
         return int(self._connection.execute(select(func.max(readings.c.id))).scalar_one() or 0)
 
-    def after(self, number: int, most: int) -> tuple[int, list[str], ReadingHistory]:
+    def after(self, number: int, most: int, through: int | None = None) -> tuple[int, list[str], ReadingHistory]:
         """What came after a reading, of all assets, in the order of arrival: what a monitor has to catch up with.
 
         Args:
             number: of the last reading that is known.
             most: readings at once.
+            through: number of the last one that is wanted; None: all.
 
         Returns:
             The number of the last one in it (`number` where there is none), their assets, and the readings.
         """
         query = select(readings).where(readings.c.id > number).order_by(readings.c.id).limit(most)
+        if through is not None:
+            query = query.where(readings.c.id <= through)
         rows = self._connection.execute(query).all()
-        last = rows[-1].id if rows else number
+        last = rows[-1].id if rows else max(number, through or number)
         return last, [row.asset_id for row in rows], self._readings_of(rows)
 
     def count(self, asset_id: str) -> int:

@@ -16,15 +16,18 @@ from smart_sentry.stores.tables import (
     assessments,
     asset_states,
     baselines,
+    failure_predictions,
     operator_notes,
     readings,
     snapshots,
     windows,
 )
 
-PURGED = (readings, windows, assessments, alarm_transitions, alarms, operator_notes, baselines, asset_states)
+PURGED = (
+    readings, windows, assessments, failure_predictions, alarm_transitions, alarms, operator_notes, baselines, asset_states,
+)  # fmt: skip
 """Tables that a purge empties, those that refer to others before them. The audit log stays."""
-AGEING = (readings, windows, assessments)
+AGEING = (readings, windows, assessments, failure_predictions)
 """Tables that retention thins out. What people and alarms did is kept until a purge."""
 
 

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
@@ -30,8 +30,10 @@ from smart_sentry.stores.audit import AuditLog
 from smart_sentry.stores.baseline_index import BaselineIndex
 from smart_sentry.stores.bulk import hold_assets
 from smart_sentry.stores.engine import make_engine, parse_url, without_secrets
+from smart_sentry.stores.layouts import forget_layouts
 from smart_sentry.stores.migrations import upgrade
 from smart_sentry.stores.notes import NoteTable
+from smart_sentry.stores.predictions import PredictionTable
 from smart_sentry.stores.readings import ReadingTable
 from smart_sentry.stores.retention import AGEING, Purge, Purged, assets_of, delete_older, purge
 from smart_sentry.stores.snapshots import SnapshotTable
@@ -53,6 +55,7 @@ class Batch:
         self.readings = ReadingTable(connection)
         self.windows = WindowTable(connection)
         self.assessments = AssessmentTable(connection)
+        self.predictions = PredictionTable(connection)
         self.alarms = AlarmLog(connection)
         self.notes = NoteTable(connection)
         self.baselines = BaselineIndex(connection)
@@ -86,6 +89,7 @@ class Store:
         self._mine = threading.local()
         try:
             self._engine = make_engine(parsed, busy_seconds)
+            event.listen(self._engine, "rollback", forget_layouts)
         except OSError as error:
             raise self._unavailable(error) from error
         try:
@@ -189,12 +193,11 @@ class Store:
         try:
             with self._engine.connect().execution_options(writes=writes) as connection, connection.begin():
                 yield connection
-        except unusable as error:
-            raise self._unavailable(error) from error
-        except DBAPIError as error:
+        except (driver.DatabaseError, driver.InterfaceError, DBAPIError) as error:
             # A file that is no database, or is damaged, is a plain DatabaseError in SQLite; what a caller does wrong never is.
-            if isinstance(error.orig, unusable) or type(error.orig) is driver.DatabaseError:
-                raise self._unavailable(error.orig or error) from error
+            cause = error.orig if isinstance(error, DBAPIError) else error
+            if isinstance(cause, unusable) or type(cause) is driver.DatabaseError:
+                raise self._unavailable(cause or error) from error
             raise
         except PoolTimeout as error:
             raise self._unavailable(error) from error

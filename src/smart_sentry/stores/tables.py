@@ -94,6 +94,23 @@ assessments = Table(
     Index(None, "asset_id", "time"),
 )
 
+failure_predictions = Table(
+    "failure_predictions",
+    metadata,
+    Column("id", NUMBER, primary_key=True),
+    Column("asset_id", NAME, nullable=False),
+    Column("time", Double, nullable=False),
+    Column("reading_id", NAME, nullable=False),
+    Column("failure_probability", Double, nullable=False),
+    Column("rul_cycles", Double, nullable=False),
+    Column("rul_lower_cycles", Double, nullable=False),
+    Column("rul_upper_cycles", Double, nullable=False),
+    Column("warming", Boolean, nullable=False),
+    Column("restored", Boolean, nullable=False),
+    Column("model_version", Text, nullable=False),
+    Index(None, "asset_id", "time"),
+)
+
 alarms = Table(
     "alarms",
     metadata,

@@ -457,7 +457,7 @@ def test_observations_in_which_nothing_happens_are_taken_at_fifty_thousand_a_sec
     seconds = np.repeat(np.arange(20.0), 500)
     score = np.random.default_rng(0).uniform(0, 0.99, slots.size)
     book.observe(slots, seconds, score)  # compiled here
-    started = time.perf_counter()
+    started = time.thread_time()  # of the processor: other tests may run at the same time
     for batch in range(1, 11):
         assert book.observe(slots, seconds + 20.0 * batch, score) == []
-    assert 10 * slots.size / (time.perf_counter() - started) > 50_000
+    assert 10 * slots.size / (time.thread_time() - started) > 50_000

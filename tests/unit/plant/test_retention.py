@@ -53,9 +53,12 @@ def test_what_is_too_old_goes_with_a_line_in_the_log(tmp_path: Path, caplog: pyt
     send(plant, running(200, 1))
     clock.now = BEGIN + 100.0 + 30 * DAY
     with caplog.at_level(logging.INFO, "smart_sentry.plant.retention"):
-        assert Retention(plant, 30).retire() == {"readings": 100, "windows": 0, "assessments": 100}
+        assert Retention(plant, 30).retire() == {
+            "readings": 100, "windows": 0, "assessments": 100, "failure_predictions": 0,
+        }  # fmt: skip
     assert kept(plant) == (100, 100)
-    assert "deleted 100 readings, 0 windows, 100 assessments from before 2001-09-09T01:48:20+00:00" in caplog.text
+    told = "deleted 100 readings, 0 windows, 100 assessments, 0 failure predictions from before 2001-09-09T01:48:20+00:00"
+    assert told in caplog.text
     plant.store.close()
 
 

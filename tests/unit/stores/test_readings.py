@@ -37,6 +37,32 @@ def test_readings_repeated_within_a_batch_count_once_and_the_first_is_kept(store
         assert view.readings.history("pump").values.tolist() == [[1.0, 2.0], [5.0, 6.0]]
 
 
+def test_large_batch_with_some_known_readings_tells_the_new_ones_of_its_own_assets(store: Store) -> None:
+    _fill(store, some_readings("pump", range(0, 400, 2)), some_readings("fan", range(50)))
+    with store.transaction() as batch:
+        found = batch.readings.add(some_readings("pump", range(300)))
+        assert found.tolist() == [number % 2 == 1 for number in range(300)]
+        assert batch.readings.add(some_readings("fan", range(300))).tolist() == [number >= 50 for number in range(300)]
+        assert not batch.readings.add(some_readings("pump", range(300))).any()
+    with store.view() as view:
+        assert (view.readings.count("pump"), view.readings.count("fan")) == (350, 300)
+
+
+def test_signals_of_a_transaction_that_failed_are_named_anew(store: Store) -> None:
+    def fail() -> None:
+        with store.transaction() as batch:
+            batch.readings.add(some_readings("pump", [0], signals=("a", "b")))
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    _fill(store, some_readings("pump", [0], signals=("c", "d")), some_readings("pump", [1], signals=("a", "b")))
+    with store.view() as view:
+        found = view.readings.history("pump")
+    assert set(found.signals) == {"a", "b", "c", "d"}
+    assert np.isfinite(found.values).sum(axis=1).tolist() == [2, 2]
+
+
 def test_reading_ids_are_unique_within_an_asset_only(store: Store) -> None:
     with store.transaction() as batch:
         batch.readings.add(some_readings("pump", [0]))

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from stored_rows import some_assessments, some_readings
+from stored_rows import some_assessments, some_predictions, some_readings
 
 from smart_sentry.contracts import alarms as words
 from smart_sentry.contracts.alarms import AlarmEvent, AlarmPriority, AlarmTransition
@@ -24,6 +24,7 @@ EACH = {
     "readings": 4,
     "windows": 1,
     "assessments": 4,
+    "failure_predictions": 4,
     "alarm_transitions": 1,
     "alarms": 1,
     "operator_notes": 2,
@@ -47,6 +48,7 @@ def filled(store: Store) -> Store:
         with store.transaction() as batch:
             batch.readings.add(some_readings(asset, [0, 1, 2, 3]))
             batch.assessments.add(some_assessments(asset, [0, 1, 2, 3]))
+            batch.predictions.add(some_predictions(asset, [0, 1, 2, 3]))
             batch.windows.add([HighRateWindow(asset, 1000.0, 0.01, points, ("current", "speed"), "http", 1.0)])
             batch.alarms.record(
                 [AlarmState(f"{asset}/x", asset, "x", "LOW", "UNACKNOWLEDGED", 1.0, "", {})],
@@ -145,14 +147,16 @@ def test_reading_of_a_purged_asset_may_come_again(filled: Store) -> None:
 
 @pytest.mark.parametrize("most_at_once", [1, 2, 5000])
 def test_retention_deletes_what_is_older_and_nothing_else(filled: Store, most_at_once: int) -> None:
-    assert filled.retire(1002.0, most_at_once=most_at_once) == {"readings": 4, "windows": 2, "assessments": 4}
+    gone = {"readings": 4, "windows": 2, "assessments": 4, "failure_predictions": 4}
+    assert filled.retire(1002.0, most_at_once=most_at_once) == gone
     with filled.view() as view:
         for asset in ("pump", "fan"):
             assert view.readings.history(asset).reading_ids == ("r2", "r3")
             assert [found.time for found in view.assessments.history(asset)] == [1002.0, 1003.0]
+            assert [found.time for found in view.predictions.history(asset)] == [1002.0, 1003.0]
         assert len(view.notes.history()) == 4
         assert len(view.alarms.transitions()) == 2
-    assert filled.retire(1002.0) == {"readings": 0, "windows": 0, "assessments": 0}
+    assert filled.retire(1002.0) == dict.fromkeys(gone, 0)
 
 
 def test_retention_keeps_readings_that_no_snapshot_holds_and_the_newest_of_those_it_does(filled: Store) -> None:
@@ -172,4 +176,4 @@ def test_retention_keeps_readings_that_no_snapshot_holds_and_the_newest_of_those
 def test_retention_that_is_told_to_stop_leaves_the_rest(filled: Store) -> None:
     turns = iter([False, False, True])
     deleted = filled.retire(2000.0, most_at_once=1, stopped=lambda: next(turns, True))
-    assert deleted == {"readings": 2, "windows": 0, "assessments": 0}
+    assert deleted == {"readings": 2, "windows": 0, "assessments": 0, "failure_predictions": 0}

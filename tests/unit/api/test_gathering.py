@@ -1,0 +1,43 @@
+import asyncio
+import threading
+from collections.abc import Sequence
+
+from smart_sentry.api.gathering import Gatherer
+
+
+def test_answers_come_in_the_order_of_the_requests_from_a_thread_of_its_own() -> None:
+    passes: list[list[int]] = []
+    threads: set[str] = set()
+
+    def double(asked: Sequence[int]) -> list[int]:
+        passes.append(list(asked))
+        threads.add(threading.current_thread().name)
+        return [2 * one for one in asked]
+
+    async def ask() -> list[int]:
+        gather: Gatherer[int, int] = Gatherer(double, most=3, thread="doubling")
+        told = await asyncio.gather(*(gather(number) for number in range(7)))
+        gather.close()
+        return told
+
+    assert asyncio.run(ask()) == [0, 2, 4, 6, 8, 10, 12]
+    assert passes == [[0, 1, 2], [3, 4, 5], [6]]
+    assert len(threads) == 1
+    assert threads.pop().startswith("doubling")
+
+
+def test_request_that_is_refused_leaves_its_neighbours_their_answers() -> None:
+    def positive(asked: Sequence[int]) -> list[int]:
+        if min(asked) < 0:
+            raise ValueError(f"{min(asked)} is negative")
+        return list(asked)
+
+    async def ask() -> list[int | BaseException]:
+        gather: Gatherer[int, int] = Gatherer(positive)
+        told = await asyncio.gather(*(gather(number) for number in (1, -2, 3)), return_exceptions=True)
+        gather.close()
+        return told
+
+    first, refused, last = asyncio.run(ask())
+    assert (first, last) == (1, 3)
+    assert isinstance(refused, ValueError)

@@ -1,0 +1,36 @@
+"""Predictions of failure models: stored and read back whole, in both databases."""
+
+from __future__ import annotations
+
+from stored_rows import some_predictions
+
+from smart_sentry.stores.predictions import StoredPrediction
+from smart_sentry.stores.span import Span
+from smart_sentry.stores.store import Store
+
+
+def test_predictions_come_back_as_they_were_in_the_order_of_time(store: Store) -> None:
+    with store.transaction() as batch:
+        batch.predictions.add(some_predictions("engine", [3, 0, 1]))
+        batch.predictions.add(some_predictions("other", [2]))
+    with store.view() as view:
+        found = view.predictions.history("engine")
+        newest = view.predictions.history("engine", Span(limit=1, newest_first=True))
+    assert [one.reading_id for one in found] == ["r0", "r1", "r3"]
+    assert (
+        newest
+        == found[-1:]
+        == [StoredPrediction("engine", "r3", 1003.0, 0.03, 97.0, 92.0, 102.0, False, True, "tiny-0123456789ab")]
+    )
+    assert [one.warming for one in found] == [True, True, False]
+
+
+def test_predictions_of_a_transaction_that_fails_are_not_there(store: Store) -> None:
+    try:
+        with store.transaction() as batch:
+            batch.predictions.add(some_predictions("engine", [0]))
+            raise KeyboardInterrupt
+    except KeyboardInterrupt:
+        pass
+    with store.view() as view:
+        assert view.predictions.history("engine") == []
