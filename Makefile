@@ -56,6 +56,10 @@ lock: $(BIN)/uv  ## resolve the dependencies anew, after a change of pyproject.t
 	  --no-emit-index-url pyproject.toml --output-file requirements.lock
 	uv pip compile --quiet --universal --python-version 3.11 --extra serve --constraints requirements.lock --generate-hashes \
 	  --no-header --no-annotate --no-emit-index-url pyproject.toml --output-file requirements-serve.lock
+	uv pip compile --quiet --universal --python-version 3.11 --extra serve --extra stream --constraints requirements.lock \
+	  --generate-hashes --no-header --no-annotate --no-emit-index-url pyproject.toml --output-file docker/service.lock
+	uv pip compile --quiet --universal --python-version 3.11 --extra stream --constraints requirements.lock \
+	  --generate-hashes --no-header --no-annotate --no-emit-index-url pyproject.toml --output-file docker/worker.lock
 	uv pip freeze | grep '^uv==' | uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 	  --no-annotate --no-emit-index-url - --output-file requirements-uv.lock
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
 import uuid
@@ -17,9 +16,9 @@ import pytest
 from sqlalchemy import create_engine, make_url
 
 from smart_sentry.servers import free_port
-
-_DEBIAN = Path("/usr/lib/postgresql")
-_OWNER = "postgres"
+from smart_sentry.services.control import start, stop
+from smart_sentry.services.postgres import Postgres
+from smart_sentry.services.service import ProgramMissing
 
 
 @dataclass(frozen=True)
@@ -53,58 +52,31 @@ def postgres_server() -> Iterator[PostgresServer]:
     if given := os.environ.get("SMART_SENTRY_TEST_POSTGRES"):
         yield PostgresServer(given)
         return
-    programs = _programs()
-    if programs is None:
-        _cannot_start("neither pg_ctl nor initdb is on the path or in Debian's folders")
-        return
-    folder = Path(tempfile.mkdtemp(prefix="postgres-"))
-    try:
-        if _is_root():
-            shutil.chown(folder, _OWNER)
-        port = free_port()
+    with folder_for_all() as folder:
+        server = Postgres(folder / "postgres", free_port(), options=("fsync=off",))
         try:
-            _start(programs, folder, port)
-        except subprocess.CalledProcessError as error:
-            _cannot_start(f"{error}: {error.stdout}{error.stderr}")
+            start([server], folder, print)
+        except ProgramMissing as missing:
+            _cannot_start(str(missing))
         try:
-            yield PostgresServer(f"postgresql://{_OWNER}@127.0.0.1:{port}/postgres")
+            yield PostgresServer(server.url)
         finally:
-            _run(programs / "pg_ctl", "-D", folder / "data", "-m", "immediate", "-w", "stop")
+            stop([server], folder, print)
+
+
+@contextmanager
+def folder_for_all() -> Iterator[Path]:
+    """A new folder that every user may enter: PostgreSQL refuses to be run by root, so root runs it as another."""
+    folder = Path(tempfile.mkdtemp(prefix="services-"))
+    folder.chmod(0o755)
+    try:
+        yield folder
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _programs() -> Path | None:
-    folders = [Path(found).resolve().parent for found in [shutil.which("pg_ctl")] if found]
-    folders += sorted(_DEBIAN.glob("*/bin"), reverse=True)
-    return next((folder for folder in folders if (folder / "initdb").exists() and (folder / "pg_ctl").exists()), None)
-
-
-def _start(programs: Path, folder: Path, port: int) -> None:
-    _run(
-        programs / "initdb", "-D", folder / "data", "-A", "trust", "-U", _OWNER, "-E", "UTF8", "--locale=C", "--no-sync"
-    )
-    options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c fsync=off"
-    _run(programs / "pg_ctl", "-D", folder / "data", "-l", folder / "log", "-o", options, "-w", "start")
-
-
-def _run(*command: Path | str) -> None:
-    """PostgreSQL refuses to be run by root, so root runs it as its owner."""
-    as_owner = ["runuser", "-u", _OWNER, "--"] if _is_root() else []
-    # To a file, not a pipe: the server would inherit the pipe and keep it open.
-    with tempfile.TemporaryFile("w+") as said:
-        done = subprocess.run([*as_owner, *map(str, command)], cwd="/", stdout=said, stderr=said, check=False)
-        if done.returncode:
-            said.seek(0)
-            raise subprocess.CalledProcessError(done.returncode, list(map(str, command)), said.read(), "")
-
-
-def _is_root() -> bool:
-    return sys.platform != "win32" and os.geteuid() == 0
+        shutil.rmtree(folder)
 
 
 def _cannot_start(why: str) -> None:
     message = f"PostgreSQL cannot be started: {why}"
-    if os.environ.get("CI") or (sys.platform == "linux" and _is_root()):
+    if os.environ.get("CI") or (sys.platform == "linux" and os.geteuid() == 0):
         pytest.fail(message)
     pytest.skip(message)

@@ -29,6 +29,8 @@ app.add_typer(phases_app, name="phases")
 app.add_typer(asset_app, name="asset")
 services_app = typer.Typer(help="Kafka, PostgreSQL and Redis on this machine.", no_args_is_help=True)
 app.add_typer(services_app, name="services")
+stream_app = typer.Typer(help="Readings through Apache Kafka.", no_args_is_help=True)
+app.add_typer(stream_app, name="stream")
 
 Dataset = Annotated[str, typer.Argument(help="FD001..FD004, motor_fleet, or your own asset type", metavar="DATASET")]
 SCORED_SETS = ("FD001", "FD002", "FD003", "FD004")
@@ -291,6 +293,68 @@ def services_status(names: ServiceNames = None) -> None:
         raise typer.Exit(1)
 
 
+Bootstrap = Annotated[str | None, typer.Option(help="host:port of Kafka; else SMART_SENTRY_KAFKA_BOOTSTRAP")]
+Topic = Annotated[str, typer.Option(help="topic of the readings")]
+DeadLettersTopic = Annotated[str, typer.Option(help="topic of the messages that are no readings")]
+
+
+@stream_app.command("replay")
+def stream_replay(
+    source: Annotated[
+        str, typer.Argument(help="FD001..FD004 or another data set, a CSV or Parquet file, or simulator")
+    ],
+    split: Annotated[str, typer.Option(help="of a data set: train or test")] = "test",
+    asset_type: Annotated[
+        str | None, typer.Option("--type", help="of a file or the simulator (configs/assets)")
+    ] = None,
+    assets: Annotated[int, typer.Option(help="simulated machines")] = 10,
+    rows: Annotated[int, typer.Option(help="readings of each simulated machine")] = 1000,
+    seed: Annotated[int, typer.Option(help="of the simulated machines")] = 20,
+    interval: Annotated[float | None, typer.Option(help="seconds between an asset's readings; else its type's")] = None,
+    start: Annotated[str, typer.Option(help="time of the first reading, ISO 8601")] = "2026-01-01T00:00:00Z",
+    epoch: Annotated[int, typer.Option(help="a higher one says that all assets started anew")] = 0,
+    speed: Annotated[float, typer.Option(help="1: real time, 10: ten times as fast, 0: flat out")] = 0.0,
+    limit: Annotated[int | None, typer.Option(help="most readings; else all")] = None,
+    encoding: Annotated[str, typer.Option(help="json, binary or binary32")] = "json",
+    partitions: Annotated[int | None, typer.Option(help="of a topic that is not there yet; else 1")] = None,
+    bootstrap: Bootstrap = None,
+    topic: Topic = "readings",
+    dead_letters_topic: DeadLettersTopic = "readings-dead-letters",
+) -> None:
+    """Play a data set, a file or simulated machines into Kafka; once more, and each reading has the same id."""
+    from smart_sentry.config import load_settings
+    from smart_sentry.simulation.simulator import parse_start
+    from smart_sentry.stream.command import ReplayRequest, run_replay
+
+    first_at = parse_start(start)
+    assert first_at is not None
+    request = ReplayRequest(
+        source, split, asset_type, assets, rows, seed, interval, first_at, epoch, speed, limit, encoding, partitions,
+        bootstrap, topic, dead_letters_topic,
+    )  # fmt: skip
+    typer.echo(run_replay(request, load_settings()))
+
+
+@stream_app.command("dead-letters")
+def stream_dead_letters(
+    send_back: Annotated[bool, typer.Option("--replay", help="send them back to the topics they came from")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="list those that were sent back, too")] = False,
+    limit: Annotated[int | None, typer.Option(help="the first so many; else all")] = None,
+    bootstrap: Bootstrap = None,
+    topic: DeadLettersTopic = "readings-dead-letters",
+    readings_topic: Annotated[str, typer.Option(help="for those that do not say where they came from")] = "readings",
+) -> None:
+    """List the messages that are no readings, and why; or send them back once the reason is mended."""
+    from smart_sentry.config import load_settings
+    from smart_sentry.stream.command import list_dead_letters, replay_dead_letters
+
+    settings = load_settings()
+    if send_back:
+        typer.echo(replay_dead_letters(settings, bootstrap, topic, readings_topic, limit))
+    else:
+        typer.echo(list_dead_letters(settings, bootstrap, topic, everything, limit))
+
+
 AssetTypeName = Annotated[str, typer.Option("--type", help="asset type (configs/assets/<type>.yaml)")]
 
 
@@ -420,11 +484,11 @@ def simulate(
     batch: Annotated[int, typer.Option(help="readings that are sent together")] = 1,
     start: Annotated[str | None, typer.Option(help="time of the first reading, ISO 8601; else the last one is now")] = None,
     seed: Annotated[int | None, typer.Option(help="the same seed gives the same readings; else they are new")] = None,
-    to: Annotated[str | None, typer.Option(help="address of a service, such as http://127.0.0.1:3000")] = None,
+    to: Annotated[str | None, typer.Option(help="http://HOST:PORT of a service, or kafka://HOST:PORT/TOPIC")] = None,
     out: Annotated[Path | None, typer.Option(help="CSV or Parquet to write, with the truth of each row")] = None,
     quiet: Annotated[bool, typer.Option(help="no line for each delivery")] = False,
 ) -> None:  # fmt: skip
-    """Simulate a machine: its readings over HTTP, into a file, or (with neither) on the console."""
+    """Simulate a machine: its readings over HTTP or Kafka, into a file, or (with none) on the console."""
     import secrets
 
     from smart_sentry.assets import load_asset_type
@@ -444,7 +508,7 @@ def simulate(
     pace = 1.0 if speed is None else speed
     run = Run(asset_id, duration, interval, scenario, pace, batch, seed, parse_start(start))
     key = settings.api_key.get_secret_value() if settings.api_key else None
-    sink = sink_for(to, out, batch, typer.echo, key)
+    sink = sink_for(to, out, batch, typer.echo, key, kind, run.start)
     on_console = to is None and out is None
     each = to is not None and not quiet
     simulator = Simulator(kind, run, sink, lambda line: typer.echo(line, err=on_console), each=each)

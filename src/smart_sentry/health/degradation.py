@@ -25,8 +25,8 @@ GRADES = ("A", "B", "C", "D", "F")
 def degradation_of_life(life_cycles: FloatArray, cap_cycles: float) -> FloatArray:
     """Degradation index (rows,) of assets whose remaining life a model tells: the share of the longest told life that is gone.
 
-    >>> degradation_of_life(np.array([125.0, 100.0, 25.0, 0.0]), 125.0).tolist()
-    [0.0, 0.2, 0.8, 1.0]
+    >>> degradation_of_life(np.array([200.0, 75.0, 25.0, 0.0]), 100.0).tolist()
+    [0.0, 0.25, 0.75, 1.0]
     """
     return 1.0 - np.clip(life_cycles / cap_cycles, 0.0, 1.0)
 
@@ -37,8 +37,8 @@ def severity(score: FloatArray) -> FloatArray:
     >>> severity(np.array([0.5, 1.0, 3.0, np.nan])).tolist()
     [0.0, 0.0, 0.5, 0.0]
     """
-    known = np.nan_to_num(score, nan=0.0)
-    return np.maximum((known - 1.0) / (known + 1.0), 0.0)
+    above = np.where(score > 1.0, np.minimum(score, 1e300), 1.0)  # not above where there is no score
+    return np.asarray((above - 1.0) / (above + 1.0))
 
 
 def health(degradation: FloatArray) -> FloatArray:

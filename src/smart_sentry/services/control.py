@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import fcntl
 import shlex
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from smart_sentry.errors import ConfigurationError, ServerNotReady
 from smart_sentry.servers import demand_free_port
 from smart_sentry.services import process
+from smart_sentry.services.lock import locked
 from smart_sentry.services.private_files import write_private
 from smart_sentry.services.service import LOOPBACK, Service, address_of
 
@@ -82,15 +81,6 @@ def status(service: Service) -> Status:
     """How a service stands just now."""
     record = process.running_in(service.folder)
     return Status(service, record.pid if record else None, bool(record and service.answers()))
-
-
-@contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Waits until no other process is in such a block for the folder, which is made; a killed process leaves it."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def _launch(service: Service) -> None:

@@ -97,8 +97,8 @@ class Kafka:
             "controller.listener.names": "CONTROLLER",
             "controller.quorum.voters": f"1@{LOOPBACK}:{self.controller_port}",
             "log.dirs": data,
-            "broker.session.timeout.ms": 6000,  # a killed broker holds its place so long; it starts in about that time
-            "broker.heartbeat.interval.ms": 1000,
+            "broker.session.timeout.ms": 3000,  # a broker that was killed may come back after so long
+            "broker.heartbeat.interval.ms": 500,
             "auto.create.topics.enable": "false",
             "group.initial.rebalance.delay.ms": 0,  # nobody else is about to join
             "offsets.topic.replication.factor": 1,

@@ -16,6 +16,7 @@ from rich.progress import Progress
 
 from smart_sentry.errors import ChecksumMismatch, SmartSentryError
 from smart_sentry.files import sha256_of, write_whole
+from smart_sentry.services.lock import locked
 from smart_sentry.services.service import ProgramMissing
 
 POM = Path(__file__).with_name("kafka-pom.xml")
@@ -43,35 +44,39 @@ def kafka_version() -> str:
     return found.group(1)
 
 
-def locked_jars(lock: Path = LOCK) -> dict[str, str]:
+def locked_jars(lock: Path) -> dict[str, str]:
     """SHA-256 by file name."""
     lines = lock.read_text(encoding="utf-8").splitlines()
     return {name: digest for digest, name in (line.split() for line in lines)}
 
 
-def kafka_jars(cache: Path, console: Console | None = None) -> Path:
+def kafka_jars(cache: Path, console: Console | None = None, lock: Path = LOCK) -> Path:
     """The folder with Kafka's jars; brought and checked if it is not there, with a progress bar.
 
     Args:
-        cache: holds a folder for each state of kafka.lock.
+        cache: holds a folder for each state of the lock.
         console: where the bar is drawn; default: standard error.
+        lock: what is pinned.
 
     Raises:
         ProgramMissing: Maven is not installed.
         KafkaNotBrought: Maven failed, for example without a network.
         ChecksumMismatch: a file is not the one that is pinned; nothing is kept.
     """
-    pinned = hashlib.sha256(LOCK.read_bytes()).hexdigest()[:12]
+    pinned = hashlib.sha256(lock.read_bytes()).hexdigest()[:12]
     kept = cache / f"kafka-{kafka_version()}-{pinned}"
-    if kept.is_dir():
-        return kept
-    cache.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=cache, prefix=".part-") as name:
-        part = Path(name) / "jars"
-        bring(part, locked_jars(), console or Console(stderr=True))
-        check(part, locked_jars())
-        part.rename(kept)
+    with locked(cache):
+        if not kept.is_dir():
+            _bring_checked(kept, locked_jars(lock), console or Console(stderr=True))
     return kept
+
+
+def _bring_checked(kept: Path, expected: Mapping[str, str], console: Console) -> None:
+    with tempfile.TemporaryDirectory(dir=kept.parent, prefix=".part-") as name:
+        part = Path(name) / "jars"
+        bring(part, expected, console)
+        check(part, expected)
+        part.rename(kept)
 
 
 def bring(target: Path, expected: Mapping[str, str], console: Console) -> None:

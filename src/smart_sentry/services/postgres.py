@@ -15,6 +15,7 @@ import psycopg
 
 from smart_sentry.errors import ConfigurationError
 from smart_sentry.services.private_files import kept_password
+from smart_sentry.services.process import birth_of
 from smart_sentry.services.service import LOOPBACK, Launch, ProgramMissing
 
 _DEBIAN = Path("/usr/lib/postgresql")
@@ -75,6 +76,7 @@ class Postgres:
                 "it holds a PostgreSQL cluster, but the file `password` is gone",
                 "Bring it back, or move data/.",
             )
+        _drop_lock_of_the_dead(cluster / "postmaster.pid")
         settings = ("unix_socket_directories=", f"listen_addresses={LOOPBACK}", f"port={self.port}", *self.options)
         command = [str(programs / "postgres"), "-D", str(cluster)]
         return Launch((*command, *(word for setting in settings for word in ("-c", setting))), user)
@@ -90,6 +92,14 @@ class Postgres:
     def variables(self) -> dict[str, str]:
         """SMART_SENTRY_DATABASE."""
         return {"SMART_SENTRY_DATABASE": self.url}
+
+
+def _drop_lock_of_the_dead(lock: Path) -> None:
+    """A killed server that nobody has reaped yet (in a container, perhaps nobody ever will) still has its id: PostgreSQL
+    would take it for a running one. Whether its memory is still in use PostgreSQL finds out by itself.
+    """
+    if lock.exists() and birth_of(int(lock.read_text().split("\n", 1)[0])) is None:
+        lock.unlink()
 
 
 def _make_cluster(programs: Path, cluster: Path, password: str, user: str | None) -> None:

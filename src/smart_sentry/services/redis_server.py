@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from smart_sentry.services.private_files import kept_password, write_private
 from smart_sentry.services.service import LOOPBACK, Launch, ProgramMissing
@@ -68,7 +70,8 @@ class RedisServer:
     def answers(self) -> bool:
         """Whether it answers PING, which it does once its data are loaded."""
         try:
-            with redis.Redis.from_url(self.url, socket_timeout=2, socket_connect_timeout=2) as client:
+            once = Retry(NoBackoff(), 0)
+            with redis.Redis.from_url(self.url, retry=once, socket_timeout=2, socket_connect_timeout=2) as client:
                 return bool(client.ping())
         except redis.RedisError:
             return False

@@ -91,14 +91,31 @@ def parse_start(text: str | None) -> datetime | None:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def sink_for(to: str | None, out: Path | None, batch: int, echo: Callable[[str], None], key: str | None = None) -> Sink:
-    """The sink that was asked for: a service (with an API key, if it wants one), a file, or neither: the console.
+def sink_for(
+    to: str | None, out: Path | None, batch: int, echo: Callable[[str], None], key: str | None = None,
+    asset_type: AssetType | None = None, start: datetime | None = None,
+) -> Sink:  # fmt: skip
+    """The sink that was asked for: a service (with an API key, if it wants one), a topic of Kafka, a file, or none: the console.
+
+    Args:
+        to: http://HOST:PORT of a service, or kafka://HOST:PORT/TOPIC.
+        out: file.
+        batch: readings that are sent together.
+        echo: writes a line on the console.
+        key: API key of the service.
+        asset_type: for Kafka.
+        start: for Kafka: a run that names it has the same epoch each time; another one begins its epoch now.
 
     Raises:
-        ConfigurationError: both are named, or one cannot be used.
+        ConfigurationError: both `to` and `out` are named, or one cannot be used.
+        KafkaUnavailable: Kafka does not answer.
     """
     if to is not None and out is not None:
         raise ConfigurationError("sink", "a service and a file are named", "Name one of both.")
+    if to is not None and asset_type is not None and to.startswith("kafka://"):
+        from smart_sentry.simulation.kafka_sink import KafkaSink
+
+        return KafkaSink(to, asset_type, epoch=round((start or datetime.now(UTC)).timestamp() * 1e6))
     if to is not None:
         from smart_sentry.simulation.http_sink import HttpSink
 

@@ -1,0 +1,191 @@
+"""From messages to columns of readings: a message that is none is refused with its position and stops no batch."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from smart_sentry.stream.json_form import read_json
+from smart_sentry.stream.layouts import Layouts
+from smart_sentry.stream.messages import (
+    EVENT_TYPE,
+    JSON_CONTENT,
+    PACKED_CONTENT,
+    SPEC_VERSION,
+    Incoming,
+    MessageRefused,
+    Readings,
+    Reason,
+    Refusal,
+)
+from smart_sentry.stream.packed_form import layout_of_packed, mistakes_of, read_packed
+
+MOST_CHARACTERS = 128
+"""Of an asset's id, as in the HTTP service."""
+MOST_ID_CHARACTERS = 256
+"""Of a reading's id: an asset's id, epoch and sequence find room."""
+_TEXT = re.compile(r"[^\x00-\x1f\x7f]+")
+_EVENT_TYPE, _SPEC_VERSION = EVENT_TYPE.encode(), SPEC_VERSION.encode()
+_KEPT_NAMES = 65_536
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """What a batch of messages holds.
+
+    Attributes:
+        readings: one for each asset type that occurs, by name; rows stand in the order of the batch.
+        refusals: messages that are no readings, in the order of the batch.
+    """
+
+    readings: tuple[Readings, ...]
+    refusals: tuple[Refusal, ...]
+
+
+def decode_batch(messages: Sequence[Incoming], layouts: Layouts) -> Decoded:
+    """Reads messages of any form and asset type.
+
+    Args:
+        messages: without errors of the client (`message.error()` is None).
+        layouts: of the asset types that are known.
+    """
+    refusals: list[Refusal] = []
+    records: defaultdict[type, list[tuple[int, str, Any]]] = defaultdict(list)
+    packed: defaultdict[bytes, list[tuple[int, str, str, bytes]]] = defaultdict(list)
+    for position, message in enumerate(messages):
+        try:
+            reading_id, is_json = _attributes(message.headers())
+            asset_id, value = _asset_of(message.key()), message.value()
+            if not value:
+                raise MessageRefused(Reason.EMPTY, "expected a reading, found no value")
+            if is_json:
+                record = read_json(value, layouts)
+                if record.asset_id != asset_id:
+                    raise MessageRefused(
+                        Reason.WRONG_KEY, f"expected the key {record.asset_id!r:.140}, the asset_id, found {asset_id!r}"
+                    )
+                records[type(record)].append((position, reading_id, record))
+            else:
+                packed[layout_of_packed(value, layouts)].append((position, asset_id, reading_id, value))
+        except MessageRefused as refused:
+            refusals.append(Refusal(position, refused.reason, refused.detail))
+    parts: defaultdict[str, list[Readings]] = defaultdict(list)
+    for kind, found in records.items():
+        name = layouts.by_record[kind].name
+        parts[name].append(_of_records(name, found))
+    for prefix, rows in packed.items():
+        layout, record = layouts.by_prefix[prefix]
+        parts[layout.name].append(_of_packed(layout.name, record, rows, refusals))
+    merged = (_in_order(of_type) for _, of_type in sorted(parts.items()))
+    refusals.sort(key=lambda refusal: refusal.position)
+    return Decoded(tuple(readings for readings in merged if len(readings)), tuple(refusals))
+
+
+def _attributes(headers: Any) -> tuple[str, bool]:
+    """The reading's id, and whether its value is JSON."""
+    found = dict(headers or ())
+    if found.get("ce_type") != _EVENT_TYPE or found.get("ce_specversion") != _SPEC_VERSION:
+        raise _wrong_version(found)
+    return _reading_id(found.get("ce_id")), _is_json(found.get("content-type"))
+
+
+def _wrong_version(found: dict[str, Any]) -> MessageRefused:
+    for name, expected in (("ce_specversion", SPEC_VERSION), ("ce_type", EVENT_TYPE)):
+        given = found.get(name)
+        if given is None:
+            return MessageRefused(Reason.WRONG_HEADERS, f"expected the header {name}: {expected}, found none")
+        if given != expected.encode():
+            return MessageRefused(Reason.UNKNOWN_VERSION, f"expected {name} {expected}, found {given!r:.80}")
+    raise AssertionError("both are right")
+
+
+def _reading_id(given: Any) -> str:
+    if not given:
+        raise MessageRefused(Reason.WRONG_HEADERS, "expected the reading's id in the header ce_id, found none")
+    return _text(given, MOST_ID_CHARACTERS, "header ce_id", Reason.WRONG_HEADERS)
+
+
+@lru_cache(maxsize=64)
+def _is_json(content: bytes | None) -> bool:
+    kind = (content or b"").split(b";")[0].strip().lower().decode("ascii", "replace")
+    if kind not in (JSON_CONTENT, PACKED_CONTENT):
+        expected = f"expected content-type {JSON_CONTENT} or {PACKED_CONTENT}"
+        raise MessageRefused(Reason.UNKNOWN_CONTENT, f"{expected}, found {kind[:80] or 'none'}")
+    return kind == JSON_CONTENT
+
+
+@lru_cache(maxsize=_KEPT_NAMES)
+def _asset_of(key: bytes | None) -> str:
+    if not key:
+        raise MessageRefused(Reason.WRONG_KEY, "expected the asset's id as the key, found none")
+    return _text(key, MOST_CHARACTERS, "key", Reason.WRONG_KEY)
+
+
+def _text(given: bytes, most: int, what: str, reason: Reason) -> str:
+    try:
+        text = given.decode()
+    except UnicodeDecodeError as error:
+        raise MessageRefused(Reason.WRONG_UTF8, f"{what}: expected UTF-8: {error.reason}") from None
+    if len(text) > most or not (text.isprintable() or _TEXT.fullmatch(text)):
+        expected = f"expected at most {most} characters, none of them a control character"
+        raise MessageRefused(reason, f"{what}: {expected}, found {text!r:.80} ({len(text)} characters)")
+    return text
+
+
+def _of_records(name: str, found: list[tuple[int, str, Any]]) -> Readings:
+    positions, reading_ids, records = zip(*found, strict=True)
+    asset_ids, times, epochs, sequences, *values = zip(*map(msgspec.structs.astuple, records), strict=True)
+    return Readings(
+        name,
+        list(asset_ids),
+        list(reading_ids),
+        np.array([time.timestamp() for time in times], dtype=np.float64),
+        np.array(epochs, dtype=np.int64),
+        np.array(sequences, dtype=np.int64),
+        np.ascontiguousarray(np.array(values, dtype=np.float64).T),  # None becomes NaN
+        np.array(positions, dtype=np.int64),
+    )
+
+
+def _of_packed(
+    name: str, record: np.dtype[Any], rows: list[tuple[int, str, str, bytes]], refusals: list[Refusal]
+) -> Readings:
+    records = read_packed([value for *_, value in rows], record)
+    if mistakes := mistakes_of(records):
+        refusals += [Refusal(rows[row][0], Reason.WRONG_VALUE, detail) for row, detail in mistakes.items()]
+        rows = [given for row, given in enumerate(rows) if row not in mistakes]
+        records = np.delete(records, list(mistakes))
+    return Readings(
+        name,
+        [asset_id for _, asset_id, _, _ in rows],
+        [reading_id for _, _, reading_id, _ in rows],
+        records["time_us"] / 1e6,
+        records["epoch"].astype(np.int64),
+        records["sequence"].astype(np.int64),
+        records["values"].astype(np.float64),
+        np.array([position for position, *_ in rows], dtype=np.int64),
+    )
+
+
+def _in_order(parts: list[Readings]) -> Readings:
+    """One of several of the same type, in the order of the batch."""
+    if len(parts) == 1:
+        return parts[0]
+    order = np.argsort(np.concatenate([part.positions for part in parts]))
+    asset_ids = [asset_id for part in parts for asset_id in part.asset_ids]
+    reading_ids = [one for part in parts for one in part.reading_ids]
+    columns = {
+        name: np.concatenate([getattr(part, name) for part in parts])[order]
+        for name in ("seconds", "epochs", "sequences", "values", "positions")
+    }
+    rows = order.tolist()
+    return replace(
+        parts[0], asset_ids=[asset_ids[row] for row in rows], reading_ids=[reading_ids[row] for row in rows], **columns
+    )

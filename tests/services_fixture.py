@@ -1,0 +1,82 @@
+"""Kafka, PostgreSQL and Redis of a module's own: real, on free ports, in a new folder, gone with the module's tests.
+
+A program that is missing fails the tests, and the error names the package. `make test` installs them first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from postgres_server import folder_for_all
+
+from smart_sentry.servers import free_port
+from smart_sentry.services.control import start, stop
+from smart_sentry.services.kafka import Kafka
+from smart_sentry.services.postgres import Postgres
+from smart_sentry.services.redis_server import RedisServer
+from smart_sentry.services.service import Service
+
+PROGRAMS = Path(__file__).parents[1] / "data" / "services" / "programs"
+"""Kafka's jars are brought once for the checkout."""
+
+
+@dataclass(frozen=True)
+class Services:
+    """Running servers; tests may stop, kill and start them."""
+
+    folder: Path
+    kafka: Kafka
+    postgres: Postgres
+    redis: RedisServer
+
+    @property
+    def every(self) -> list[Service]:
+        return [self.kafka, self.postgres, self.redis]
+
+    @property
+    def kafka_bootstrap(self) -> str:
+        return self.kafka.bootstrap
+
+    @property
+    def postgres_url(self) -> str:
+        return self.postgres.url
+
+    @property
+    def redis_url(self) -> str:
+        return self.redis.url
+
+    def start(self, *services: Service) -> list[str]:
+        """Those services, or all; what was said about them."""
+        said: list[str] = []
+        start(services or self.every, self.folder, said.append)
+        return said
+
+    def stop(self, *services: Service) -> list[str]:
+        """Those services, or all; what was said about them."""
+        said: list[str] = []
+        stop(services or self.every, self.folder, said.append)
+        return said
+
+
+def services_in(folder: Path) -> Services:
+    """Services on free ports, not started."""
+    return Services(
+        folder,
+        Kafka(folder / "kafka", PROGRAMS, free_port(), free_port(), heap_mb=256),
+        Postgres(folder / "postgres", free_port(), options=("fsync=off",)),
+        RedisServer(folder / "redis", free_port()),
+    )
+
+
+@pytest.fixture(scope="module")
+def services() -> Iterator[Services]:
+    with folder_for_all() as folder:
+        found = services_in(folder)
+        try:
+            found.start()
+            yield found
+        finally:
+            found.stop()
