@@ -22,7 +22,7 @@ def open_plant(settings: Settings) -> Plant:
         ConfigurationError: an asset type or the database's address is wrong.
         StoreUnavailable: the database cannot be reached.
     """
-    model = _failure_model(settings)
+    model = failure_model_of(settings)
     return Plant(load_asset_types(settings), settings.models_folder, Store(settings.database_url), failure_model=model)
 
 
@@ -32,7 +32,7 @@ def load_asset_types(settings: Settings) -> dict[str, AssetType]:
     return {kind.name: kind for kind in found}
 
 
-def _failure_model(settings: Settings) -> Bundle | None:
+def failure_model_of(settings: Settings) -> Bundle | None:
     """The champion that /predict answers with, so that both say the same; None where there is none."""
     try:
         return load_champion(settings.home, settings.served)

@@ -31,6 +31,7 @@ class Part:
         assets, reading_ids: (rows,)
         seconds: (rows,) since 1970 UTC.
         values: (rows, signals) in the type's order, NaN where there is no number.
+        received: (rows,) when each came, since 1970 UTC; None: now.
     """
 
     asset_type: str
@@ -39,6 +40,7 @@ class Part:
     reading_ids: Sequence[str]
     seconds: NDArray[np.float64]
     values: NDArray[np.float64]
+    received: NDArray[np.float64] | None = None
 
     def only(self, chosen: NDArray[np.bool_]) -> Part:
         """The rows that are chosen, (rows,)."""
@@ -46,6 +48,7 @@ class Part:
         return Part(
             self.asset_type, self.positions[chosen], [self.assets[row] for row in rows],
             [self.reading_ids[row] for row in rows], self.seconds[chosen], self.values[chosen],
+            None if self.received is None else self.received[chosen],
         )  # fmt: skip
 
 

@@ -123,12 +123,19 @@ class Plant:
                     flags[part.positions] = its_flags
                     transitions += its_transitions
                 self._unsaved += int(new.sum())
-                if self._unsaved >= SNAPSHOT_READINGS or now - self._saved_at >= SNAPSHOT_SECONDS:
-                    self.save(batch)
+                self._close_transaction(batch, now)
         except BaseException:
-            self.restore()  # the monitors may be ahead of the database
+            self._recover()  # the monitors may be ahead of the database
             raise
         return Taken(new, flags, tuple(transitions))
+
+    def _close_transaction(self, batch: Batch, now: float) -> None:
+        """The last thing in a transaction of readings: the monitors' state, every now and then."""
+        if self._unsaved >= SNAPSHOT_READINGS or now - self._saved_at >= SNAPSHOT_SECONDS:
+            self.save(batch)
+
+    def _recover(self) -> None:
+        self.restore()
 
     def watch_of(self, asset_id: str) -> Watch:
         """The watch that an asset is under.
@@ -348,7 +355,9 @@ class Plant:
             return new, new, []
         part = part if new.all() else part.only(new)
         self._meet(batch, part.asset_type, part.assets, now)
-        judged, transitions = watch.assess(part.assets, part.seconds, part.values, np.full(len(part.assets), now))
+        judged, transitions = watch.assess(
+            part.assets, part.seconds, part.values, np.full(len(part.assets), now) if part.received is None else part.received
+        )  # fmt: skip
         scores = health(judged.degradation)
         batch.assessments.add(AssessmentRows(
             part.assets, part.reading_ids, part.seconds, [_PHASE_NAMES[code] for code in judged.phase.tolist()],

@@ -106,9 +106,10 @@ def birth_of(pid: int) -> str | None:
         fields = stat.read_text().rpartition(")")[2].split()  # the name before it may hold blanks and brackets
     except (FileNotFoundError, ProcessLookupError):
         return None
-    state, ticks = fields[0], fields[19]
+    state, threads, ticks = fields[0], int(fields[17]), fields[19]
     boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    return None if state in "ZX" else f"{boot} {ticks}"  # a zombie has ended: only its parent has not asked yet
+    # A zombie has ended, only its parent has not asked yet; but its ports are taken until the last of its threads is gone.
+    return None if state == "X" or (state == "Z" and threads <= 1) else f"{boot} {ticks}"
 
 
 def _end(record: Record, how: signal.Signals, patience_s: float) -> None:

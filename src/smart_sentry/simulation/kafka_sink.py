@@ -26,8 +26,8 @@ class KafkaSink:
     """Sends events as JSON messages, numbered from 1; an event's id is the reading's.
 
     Args:
-        address: kafka://HOST:PORT/TOPIC, several HOST:PORT with commas; without a topic it is `readings`. A topic that is missing is
-            made, with one partition.
+        address: kafka://HOST:PORT/TOPIC, several HOST:PORT with commas; without a topic it is `readings`. A topic that is
+            missing is made, with one partition.
         asset_type: of the asset.
         epoch: of the asset's life that these readings are.
 

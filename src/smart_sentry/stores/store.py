@@ -37,6 +37,7 @@ from smart_sentry.stores.predictions import PredictionTable
 from smart_sentry.stores.readings import ReadingTable
 from smart_sentry.stores.retention import AGEING, Purge, Purged, assets_of, delete_older, purge
 from smart_sentry.stores.snapshots import SnapshotTable
+from smart_sentry.stores.stream_partitions import StreamPartitions
 from smart_sentry.stores.windows import WindowTable
 
 _REMEDY = {
@@ -62,6 +63,7 @@ class Batch:
         self.states = AssetStateTable(connection)
         self.audit = AuditLog(connection)
         self.snapshots = SnapshotTable(connection)
+        self.stream = StreamPartitions(connection)
 
     def purge(self, asked: Purge) -> Purged:
         """Archives and deletes an asset's data, or everybody's."""

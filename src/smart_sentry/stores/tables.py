@@ -196,5 +196,15 @@ snapshots = Table(
     Column("time", Double, nullable=False),
 )
 
+stream_partitions = Table(
+    "stream_partitions",
+    metadata,
+    Column("topic", NAME, primary_key=True),
+    Column("partition", Integer, primary_key=True, autoincrement=False),
+    Column("epoch", NUMBER, nullable=False),
+    Column("next_offset", NUMBER, nullable=False),
+    Column("snapshot_offset", NUMBER, nullable=False),
+)
+
 APPEND_ONLY = (alarm_transitions, operator_notes, audit_log, baselines)
 """Tables whose rows a trigger keeps from being changed."""

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
 
 from smart_sentry.config import Settings
 from smart_sentry.errors import ConfigurationError, SmartSentryError

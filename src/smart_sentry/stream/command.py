@@ -102,8 +102,7 @@ def _form(name: str) -> Form:
 def _replay(request: ReplayRequest, settings: Settings) -> Replay:
     if request.source == SIMULATOR:
         kind = _asset_type(request, settings)
-        clock = Clock(request.start, request.interval_s or kind.sampling_seconds, request.epoch)
-        return of_machines(kind, request.assets, request.rows, request.seed, clock)
+        return of_machines(kind, request.assets, request.rows, request.seed, _clock(request, kind))
     if (path := Path(request.source)).suffix in _FILES:
         return of_file(path, _asset_type(request, settings), request.epoch)
     return _dataset(request, settings)
@@ -121,8 +120,12 @@ def _dataset(request: ReplayRequest, settings: Settings) -> Replay:
     source = source_for(request.source, settings, settings.configs_folder / "assets", request.seed)
     source.fetch(settings.raw_folder)
     fleet = source.load(settings.raw_folder)
-    clock = Clock(request.start, request.interval_s or fleet.asset_type.sampling_seconds, request.epoch)
-    return of_dataset(fleet, request.split, clock)
+    return of_dataset(fleet, request.split, _clock(request, fleet.asset_type))
+
+
+def _clock(request: ReplayRequest, asset_type: AssetType) -> Clock:
+    interval_s = asset_type.sampling_seconds if request.interval_s is None else request.interval_s
+    return Clock(request.start, interval_s, request.epoch)
 
 
 def list_dead_letters(

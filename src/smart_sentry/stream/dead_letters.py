@@ -140,8 +140,8 @@ class DeadLetters:
             KafkaUnavailable: Kafka does not answer.
         """
         for partition in self._partitions:
-            first, end = self._asked(lambda one=partition: self._consumer.get_watermark_offsets(one, self._patience_s))
-            committed = self._asked(lambda one=partition: self._consumer.committed([one], self._patience_s))[0].offset
+            first, end = self._asked(self._consumer.get_watermark_offsets, partition, self._patience_s)
+            committed = self._asked(self._consumer.committed, [partition], self._patience_s)[0].offset
             begin = first if everything else max(first, committed)  # nothing committed: a negative number
             if begin < end:
                 yield from self._read_partition(partition.partition, begin, end)
@@ -171,13 +171,13 @@ class DeadLetters:
         producer.flush()
         if done:
             offsets = [TopicPartition(self._topic, partition, offset) for partition, offset in done.items()]
-            self._asked(lambda: self._consumer.commit(offsets=offsets, asynchronous=False))
+            self._asked(self._consumer.commit, offsets=offsets, asynchronous=False)
         return producer.delivered
 
     def _read_partition(self, partition: int, begin: int, end: int) -> Iterator[DeadLetter]:
         self._consumer.assign([TopicPartition(self._topic, partition, begin)])
         while begin < end:
-            messages = self._asked(lambda: self._consumer.consume(_BATCH, self._patience_s))
+            messages = self._asked(self._consumer.consume, _BATCH, self._patience_s)
             if not messages:
                 expected = (
                     f"dead letters {begin} to {end - 1} of {self._topic}[{partition}] within {self._patience_s:g} s"
@@ -193,8 +193,8 @@ class DeadLetters:
                 if begin <= end:
                     yield _parsed(message)
 
-    def _asked(self, ask: Callable[[], Any]) -> Any:
+    def _asked(self, ask: Callable[..., Any], *given: Any, **named: Any) -> Any:
         try:
-            return ask()
+            return ask(*given, **named)
         except KafkaException as error:
             raise KafkaUnavailable(self._bootstrap, f"an answer about {self._topic}", sentence_of(error)) from error

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -181,11 +181,13 @@ def _in_order(parts: list[Readings]) -> Readings:
     order = np.argsort(np.concatenate([part.positions for part in parts]))
     asset_ids = [asset_id for part in parts for asset_id in part.asset_ids]
     reading_ids = [one for part in parts for one in part.reading_ids]
-    columns = {
-        name: np.concatenate([getattr(part, name) for part in parts])[order]
-        for name in ("seconds", "epochs", "sequences", "values", "positions")
-    }
-    rows = order.tolist()
-    return replace(
-        parts[0], asset_ids=[asset_ids[row] for row in rows], reading_ids=[reading_ids[row] for row in rows], **columns
+    return Readings(
+        parts[0].asset_type,
+        [asset_ids[row] for row in order.tolist()],
+        [reading_ids[row] for row in order.tolist()],
+        np.concatenate([part.seconds for part in parts])[order],
+        np.concatenate([part.epochs for part in parts])[order],
+        np.concatenate([part.sequences for part in parts])[order],
+        np.concatenate([part.values for part in parts])[order],
+        np.concatenate([part.positions for part in parts])[order],
     )

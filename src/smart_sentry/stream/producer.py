@@ -59,13 +59,14 @@ class NotDelivered(SmartSentryError):
 class Producer:
     """An idempotent sender. The key chooses the partition (murmur2, as Java's clients do), so an asset's readings stay in order.
 
-    Memory is bounded: at most 100,000 messages or 64 MB wait; while they do, `send` waits, too.
+    Memory is bounded: at most `queued_messages` messages or 64 MB wait; while they do, `send` waits, too.
 
     Args:
         bootstrap: `host:port` of Kafka.
         compression: lz4, zstd, snappy, gzip or none.
         linger_ms: time in which messages gather for a request.
         delivery_patience_s: for a message's acknowledgement, retries included.
+        queued_messages: that may be under way at once.
 
     Attributes:
         sent, sent_bytes: messages taken, and their keys and values.
@@ -74,7 +75,7 @@ class Producer:
 
     def __init__(
         self, bootstrap: str, *, compression: str = "lz4", linger_ms: int = _LINGER_MS,
-        delivery_patience_s: float = DELIVERY_PATIENCE_S,
+        delivery_patience_s: float = DELIVERY_PATIENCE_S, queued_messages: int = _QUEUED_MESSAGES,
     ) -> None:  # fmt: skip
         self.bootstrap = bootstrap
         self.sent = self.sent_bytes = self.delivered = 0
@@ -88,7 +89,7 @@ class Producer:
             "compression.type": compression,
             "linger.ms": linger_ms,
             "delivery.timeout.ms": max(round(delivery_patience_s * 1000), linger_ms + 1),
-            "queue.buffering.max.messages": _QUEUED_MESSAGES,
+            "queue.buffering.max.messages": queued_messages,
             "queue.buffering.max.kbytes": _QUEUED_KB,
         })  # fmt: skip
 

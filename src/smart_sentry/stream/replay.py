@@ -5,8 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
+from numpy.typing import NDArray
 
 from smart_sentry.errors import ConfigurationError
 from smart_sentry.stream.encoding import encode
@@ -81,9 +83,9 @@ def send_replay(
     return Replayed(producer.delivered, producer.sent_bytes, clock() - begin)
 
 
-def _by_due_time(messages: list[Outgoing], due: np.ndarray) -> Iterator[tuple[float, list[Outgoing]]]:  # type: ignore[type-arg]
+def _by_due_time(messages: list[Outgoing], due: NDArray[np.float64]) -> Iterator[tuple[float, list[Outgoing]]]:
     """(seconds since the begin, messages due within the next 50 ms), in order: a sleep costs more than a message."""
     slices = np.floor(due / _SLICE_S)
     cuts = [0, *(np.flatnonzero(np.diff(slices)) + 1).tolist(), len(messages)]
-    for begin, end in zip(cuts, cuts[1:], strict=False):
+    for begin, end in pairwise(cuts):
         yield float(due[begin]), messages[begin:end]

@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from smart_sentry.assets import ASSET_COLUMN, CYCLE_COLUMN, AssetType
 from smart_sentry.datasets.run_to_failure import RunToFailure
 from smart_sentry.datasets.simulated_motors import Scenario, machine_for
-from smart_sentry.errors import ConfigurationError
+from smart_sentry.errors import ConfigurationError, UnreadableData
 from smart_sentry.reading_tables import as_readings, read_table
 from smart_sentry.stream.messages import Readings, reading_id
+from smart_sentry.stream.packed_form import FIRST_US, LAST_US
 
 CHUNK = 1000
 """Readings that are made and sent together."""
@@ -97,12 +98,15 @@ def of_file(path: Path, asset_type: AssetType, epoch: int) -> Replay:
     """A CSV or Parquet file (`reading_tables`) at its own times; an asset's readings are numbered from 1 in the order of time.
 
     Raises:
-        UnreadableData: it is none, or lacks a column.
+        UnreadableData: it is none, lacks a column, or a time is not within the years 1 to 9999.
     """
     readings = as_readings(path, read_table(path), asset_type)
     asset_ids = pd.Series(readings.asset_id[readings.order])
-    sequences = asset_ids.groupby(asset_ids).cumcount().to_numpy(np.int64) + 1
+    sequences = np.asarray(asset_ids.groupby(asset_ids).cumcount() + 1, dtype=np.int64)
     seconds = np.rint(readings.seconds[readings.order] * 1e6) / 1e6
+    if seconds[0] * 1e6 < FIRST_US or seconds[-1] * 1e6 > LAST_US:
+        found = f"{seconds[0]:g} to {seconds[-1]:g} s since 1970"
+        raise UnreadableData(path, "times within the years 1 to 9999", found, "Mend the column timestamp.")
     return _of_columns(
         path.name, asset_type, asset_ids.tolist(), seconds, epoch, sequences, readings.values[readings.order]
     )
@@ -125,7 +129,7 @@ def of_machines(asset_type: AssetType, count: int, rows_each: int, seed: int, cl
         for first in range(0, rows_each, CHUNK):
             rows = min(CHUNK, rows_each - first)
             drawn = np.stack([machine.take(rows).values[:, order] for machine in machines], axis=1)
-            sequences = np.repeat(np.arange(first + 1, first + rows + 1), count)
+            sequences = np.repeat(np.arange(first + 1, first + rows + 1, dtype=np.int64), count)
             values = drawn.reshape(rows * count, len(order))
             yield from _cut(asset_type.name, names * rows, clock.seconds(sequences - 1), clock.epoch, sequences, values)
 

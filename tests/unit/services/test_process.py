@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import signal
 import subprocess
 import sys
@@ -91,4 +92,19 @@ def test_birth_is_read_past_any_name(tmp_path: Path, name: str) -> None:
         assert ticks is not None
         uptime_s = float(Path("/proc/uptime").read_text().split()[0])
         assert uptime_s - int(ticks.split()[1]) / os.sysconf("SC_CLK_TCK") == pytest.approx(0, abs=5)
+        child.kill()
+
+
+def test_process_runs_until_the_last_of_its_threads_is_gone() -> None:
+    exit_of_one_thread = {"x86_64": 60, "aarch64": 93}[platform.machine()]
+    program = (
+        "import ctypes, threading, time; threading.Thread(target=time.sleep, args=(600,)).start();"
+        f"ctypes.CDLL(None).syscall({exit_of_one_thread}, 0)"
+    )
+    with subprocess.Popen([sys.executable, "-c", program]) as child:
+        deadline = time.monotonic() + 20
+        while Path(f"/proc/{child.pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z":
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        assert birth_of(child.pid) is not None
         child.kill()

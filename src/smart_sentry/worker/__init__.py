@@ -1,0 +1,1 @@
+"""The stream worker: readings from Apache Kafka, judged and stored exactly once."""

@@ -1,0 +1,198 @@
+"""The plant of one partition: the assets whose readings come through it.
+
+A batch is one database transaction: readings, assessments, alarms and the next offset, fenced by the number of the partition's
+owner. The state of the monitors is stored every now and then with the offset up to which it has seen the partition; a new owner
+restores it and reads again from there. Messages that are in the database already only advance the state, so that it becomes what
+it was.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from smart_sentry.assets import AssetType
+from smart_sentry.bundle import Bundle
+from smart_sentry.plant.incoming import FARTHEST_AHEAD_SECONDS
+from smart_sentry.plant.parts import Part
+from smart_sentry.plant.plant import SNAPSHOT_READINGS, SNAPSHOT_SECONDS, Plant, Taken
+from smart_sentry.stores.store import Batch, Store
+from smart_sentry.stores.stream_partitions import StreamPlace
+from smart_sentry.stream.decoding import decode_batch
+from smart_sentry.stream.layouts import Layouts
+from smart_sentry.stream.messages import Readings, Reason, Refusal
+from smart_sentry.stream.sequence import DUPLICATE, NEW, STALE, SequenceGate
+from smart_sentry.worker.messages import Timed
+
+_log = logging.getLogger(__name__)
+_SOURCE = "kafka"
+
+
+@dataclass(frozen=True)
+class Read:
+    """What a batch of messages comes to, before anything is written.
+
+    Attributes:
+        again: readings that the database has already: they advance the state alone.
+        parts: readings to store and judge.
+        refusals: messages for the dead letters.
+        dropped: reason -> how many readings were left out: duplicate or stale.
+        next_offset: of the first message after the batch.
+    """
+
+    again: tuple[Part, ...]
+    parts: tuple[Part, ...]
+    refusals: tuple[Refusal, ...]
+    dropped: Mapping[str, int]
+    next_offset: int
+
+
+class PartitionPlant(Plant):
+    """Owns a partition from the moment it is made; an earlier owner can write nothing more.
+
+    Args:
+        asset_types, models_folder, store, clock, failure_model: as of a `Plant`.
+        topic, partition: which.
+
+    Raises:
+        StoreUnavailable: the database cannot be reached.
+    """
+
+    def __init__(
+        self, asset_types: Mapping[str, AssetType], models_folder: Path, store: Store, topic: str, partition: int,
+        clock: Callable[[], float] = time.time, failure_model: Bundle | None = None,
+    ) -> None:  # fmt: skip
+        self._topic, self._partition = topic, partition
+        self._layouts = Layouts(asset_types.values())
+        self._gate = SequenceGate()
+        self._place = StreamPlace(topic, partition, 0, 0, 0)
+        self.lost = False
+        """Whether the state is ahead of the database: `restore` it and read again from `position`."""
+        self.position = 0
+        """Offset of the first message that the state has not seen."""
+        super().__init__(asset_types, models_folder, store, clock, failure_model)
+
+    def restore(self) -> None:
+        """Becomes the partition's owner and takes the state that was stored last."""
+        with self.lock, self.store.transaction() as batch:
+            self._place = batch.stream.claim(self._topic, self._partition)
+            states = batch.states.all()
+            self._type_of = {name: its.asset_type for name, its in states.items() if its.asset_type in self.asset_types}
+            self._monitored = {asset for asset, state in states.items() if state.state == "MONITORING"}
+            self._watches, self._gate = {}, SequenceGate()
+            kept = batch.snapshots.load(self._snapshot_name)
+            if kept is not None:
+                self._gate.restore(kept["gate"])
+                for name, state in kept["watches"].items():
+                    if name in self.asset_types and not self.watch(name).restore(state):
+                        _log.warning(
+                            "%s: another model judges %s now; its windows begin anew", self._snapshot_name, name
+                        )
+        self.position, self.lost = self._place.snapshot_offset, False
+        self._unsaved, self._saved_at = 0, self.clock()
+
+    def read(self, messages: Sequence[Timed]) -> Read:
+        """Decodes messages of this partition and drops what is repeated or stale. The state advances: `write` must follow.
+
+        Args:
+            messages: without errors, in the order of their offsets.
+        """
+        offsets = np.array([message.offset() for message in messages], dtype=np.int64)
+        received = np.array([message.timestamp()[1] for message in messages], dtype=np.float64) / 1000.0
+        decoded = decode_batch(messages, self._layouts)
+        refusals, dropped = list(decoded.refusals), Counter[str]()
+        again, parts = [], []
+        for readings in decoded.readings:
+            came = received[readings.positions]
+            ahead = readings.seconds > came + FARTHEST_AHEAD_SECONDS
+            refusals += [_from_the_future(readings, row, came[row]) for row in np.flatnonzero(ahead).tolist()]
+            part = Part(
+                readings.asset_type, readings.positions, readings.asset_ids, readings.reading_ids, readings.seconds,
+                readings.values, came,
+            )  # fmt: skip
+            kept, epochs, sequences = part, readings.epochs, readings.sequences
+            if ahead.any():
+                kept, epochs, sequences = part.only(~ahead), epochs[~ahead], sequences[~ahead]
+            verdict = self._gate.judge(kept.assets, epochs, sequences)
+            for name, code in (("duplicate", DUPLICATE), ("stale", STALE)):
+                dropped[name] += int(np.sum(verdict == code))
+            if (verdict != NEW).any():
+                kept = kept.only(verdict == NEW)
+            stored = offsets[kept.positions] < self._place.next_offset
+            again += [kept.only(stored)] if stored.any() else []
+            parts += [kept if not stored.any() else kept.only(~stored)]
+        return Read(
+            tuple(again), tuple(part for part in parts if len(part.assets)), tuple(refusals), dropped, int(offsets[-1]) + 1
+        )  # fmt: skip
+
+    def write(self, read: Read) -> Taken:
+        """Judges and stores what was read, in one transaction with the next offset.
+
+        Raises:
+            StoreUnavailable: the database cannot be reached; `lost` is true.
+            Fenced: the partition has another owner; `lost` is true.
+        """
+        with self.lock:
+            for part in read.again:
+                assert part.received is not None
+                self.watch(part.asset_type).assess(part.assets, part.seconds, part.values, part.received)
+            if read.next_offset <= self._place.next_offset:
+                self.position = read.next_offset
+                return Taken(np.zeros(0, dtype=np.bool_), np.zeros(0, dtype=np.bool_), ())
+            self.position = read.next_offset
+            return self._take(_renumbered(read.parts), _SOURCE, self.clock())
+
+    def save_now(self) -> None:
+        """Stores the state, so that the next owner need not read anything again.
+
+        Raises:
+            StoreUnavailable, Fenced.
+        """
+        with self.lock, self.store.transaction() as batch:
+            if self.position >= self._place.next_offset:
+                self.save(batch)
+
+    def save(self, batch: Batch) -> None:
+        """Stores state and offset within a transaction."""
+        state = {
+            "gate": self._gate.snapshot(), "watches": {name: watch.snapshot() for name, watch in self._watches.items()},
+        }  # fmt: skip
+        batch.snapshots.save(self._snapshot_name, state, self.clock())
+        self._place = replace(self._place, next_offset=self.position, snapshot_offset=self.position)
+        batch.stream.advance(self._place)
+        self._unsaved, self._saved_at = 0, self.clock()
+
+    def _close_transaction(self, batch: Batch, now: float) -> None:
+        if self._unsaved >= SNAPSHOT_READINGS or now - self._saved_at >= SNAPSHOT_SECONDS:
+            self.save(batch)
+            return
+        self._place = replace(self._place, next_offset=self.position)
+        batch.stream.advance(self._place)
+
+    def _recover(self) -> None:
+        self.lost = True
+
+    @property
+    def _snapshot_name(self) -> str:
+        return f"stream:{self._topic}/{self._partition}"
+
+
+def _from_the_future(readings: Readings, row: int, came: float) -> Refusal:
+    ahead = float(readings.seconds[row]) - came
+    detail = f"expected a time at most {FARTHEST_AHEAD_SECONDS:g} s after its arrival, found one {ahead:.0f} s after it"
+    return Refusal(int(readings.positions[row]), Reason.WRONG_VALUE, detail)
+
+
+def _renumbered(parts: Sequence[Part]) -> list[Part]:
+    """Parts as a request has them: their positions are those of the rows that are left."""
+    order = (
+        np.argsort(np.argsort(np.concatenate([part.positions for part in parts]))) if parts else np.empty(0, np.int64)
+    )
+    ends = np.cumsum([len(part.assets) for part in parts])
+    return [replace(part, positions=order[end - len(part.assets) : end]) for part, end in zip(parts, ends, strict=True)]

@@ -1,0 +1,61 @@
+"""A worker as its settings describe it, until SIGTERM or Ctrl-C."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import sys
+import threading
+
+from smart_sentry.config import Settings, load_settings
+from smart_sentry.errors import SmartSentryError
+from smart_sentry.plant.open import failure_model_of, load_asset_types
+from smart_sentry.stores.store import Store
+from smart_sentry.stream.broker import bootstrap_of, ensure_topics
+from smart_sentry.stream.producer import Producer
+from smart_sentry.worker.partition import PartitionPlant
+from smart_sentry.worker.worker import Worker, WorkerOptions
+
+_log = logging.getLogger(__name__)
+
+
+def work(settings: Settings) -> Worker:
+    """Runs a worker in this process; returns it once it has been told to stop.
+
+    Raises:
+        ConfigurationError: no Kafka is set, or an asset type is wrong.
+        KafkaUnavailable, StoreUnavailable: it does not answer at the start.
+    """
+    options = WorkerOptions(bootstrap_of(settings))
+    ensure_topics(options.bootstrap, {options.topic: None, options.dead_letters: None})
+    types, model = load_asset_types(settings), failure_model_of(settings)
+    with Store(settings.database_url) as store:
+
+        def open_partition(partition: int) -> PartitionPlant:
+            return PartitionPlant(types, settings.models_folder, store, options.topic, partition, failure_model=model)
+
+        dead_letters = Producer(options.bootstrap)
+        worker = Worker(options, open_partition, dead_letters)
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, lambda *_: worker.stop())
+        _log.info("working on %s at %s, into %s", options.topic, options.bootstrap, store.shown_url)
+        worker.run()
+        dead_letters.close()
+    return worker
+
+
+def main() -> int:
+    """The program: exit code 1 where it cannot begin."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    try:
+        done = work(load_settings()).counts
+    except SmartSentryError as problem:
+        print(f"smart-sentry: {problem}", file=sys.stderr)  # noqa: T201
+        return 1
+    _log.info("stored %d readings, dropped %s, refused %s", done.stored, dict(done.dropped), dict(done.refused))
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

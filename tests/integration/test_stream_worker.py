@@ -1,0 +1,304 @@
+"""Readings through Kafka into PostgreSQL by workers that are killed, doubled and cut off: each exactly once, judged as ever."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from condition_sample import baseline, running
+from confluent_kafka import Consumer, TopicPartition
+from plant_fixture import PUMP, sqlite_in
+from postgres_server import folder_for_all
+from services_fixture import Services, services_in
+from sqlalchemy import create_engine, text
+
+from smart_sentry.plant.condition_watch import ConditionWatch
+from smart_sentry.plant.incoming import Incoming
+from smart_sentry.plant.plant import Plant
+from smart_sentry.stores.engine import parse_url
+from smart_sentry.stores.store import Store
+from smart_sentry.stream.broker import client_settings, ensure_topics
+from smart_sentry.stream.encoding import encode
+from smart_sentry.stream.layouts import Layout
+from smart_sentry.stream.messages import Form, Outgoing, Readings, reading_id
+from smart_sentry.stream.producer import Producer
+
+ASSETS = tuple(f"pump_{number}" for number in range(6))
+ROWS, PARTITIONS, START = 1500, 2, 1_767_225_600.0
+JSON_HEADERS = [
+    ("ce_type", b"smart-sentry.reading.v1"),
+    ("ce_specversion", b"1.0"),
+    ("content-type", b"application/json"),
+]
+POISON = (
+    Outgoing(b"pump_0", b"{broken", [("ce_id", b"p1"), *JSON_HEADERS]),
+    Outgoing(b"pump_1", b"no headers at all", []),
+    Outgoing(None, b"{}", [("ce_id", b"p2"), *JSON_HEADERS]),
+)
+WORKER = Path(__file__).parents[1] / "stream_worker.py"
+
+
+def values_of(number: int) -> np.ndarray:
+    """(rows, 3) a healthy pump with stretches of a fault."""
+    values = running(ROWS, 50 + number)
+    rng = np.random.default_rng(number)
+    for begin in rng.integers(0, ROWS - 60, 5).tolist():
+        values[begin : begin + 40, 2] += 0.2
+    return values
+
+
+def readings_of(number: int) -> Readings:
+    asset, count = ASSETS[number], np.arange(ROWS)
+    ids = [reading_id(asset, 0, row) for row in range(ROWS)]
+    nothing = np.zeros(ROWS, dtype=np.int64)
+    return Readings(
+        PUMP.name, [asset] * ROWS, ids, START + count, nothing, count, values_of(number), np.empty(0, dtype=np.int64)
+    )
+
+
+def rows_in_turns() -> list[tuple[int, int]]:
+    return [(number, row) for row in range(ROWS) for number in range(len(ASSETS))]
+
+
+def messages_in_turns() -> list[Outgoing]:
+    of_asset = [encode(readings_of(number), Layout(PUMP), Form.BINARY, "test") for number in range(len(ASSETS))]
+    return [of_asset[number][row] for number, row in rows_in_turns()]
+
+
+def calibrate(models: Path) -> None:
+    plant = Plant({PUMP.name: PUMP}, models, Store(sqlite_in(models)))
+    watch = plant.watch(PUMP.name)
+    assert isinstance(watch, ConditionWatch)
+    for number, asset in enumerate(ASSETS):
+        watch.baselines.add(baseline(rows=300, seed=number, asset_id=asset))
+    plant.store.close()
+
+
+@pytest.fixture(scope="module")
+def services() -> Iterator[Services]:
+    """Kafka and PostgreSQL."""
+    with folder_for_all() as folder:
+        found = services_in(folder)
+        try:
+            found.start(found.kafka, found.postgres)
+            yield found
+        finally:
+            found.stop()
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A models folder in which every pump is calibrated."""
+    folder = tmp_path_factory.mktemp("models")
+    calibrate(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def expected(models: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[tuple[Any, ...]]]:
+    """Assessments by asset of an uninterrupted plant on SQLite."""
+    plant = Plant({PUMP.name: PUMP}, models, Store(sqlite_in(tmp_path_factory.mktemp("whole"))))
+    values = [values_of(number) for number in range(len(ASSETS))]
+    incoming = [
+        Incoming(ASSETS[number], reading_id(ASSETS[number], 0, row), START + row,
+                 dict(zip(PUMP.signal_names, values[number][row].tolist(), strict=True)), PUMP.name)
+        for number, row in rows_in_turns()
+    ]  # fmt: skip
+    for begin in range(0, len(incoming), 3000):
+        plant.take(incoming[begin : begin + 3000], "test")
+    found = assessments(plant.store)
+    plant.store.close()
+    return found
+
+
+def assessments(store: Store) -> dict[str, list[tuple[Any, ...]]]:
+    """Asset -> (reading id, phase, score, flag, health, reason) in the order of time."""
+    with store.view() as view:
+        return {
+            asset: [
+                (one.reading_id, one.phase, None if one.score is None else round(one.score, 9), one.flag,
+                 round(one.health, 9), one.reason)
+                for one in view.assessments.history(asset)
+            ]
+            for asset in ASSETS
+        }  # fmt: skip
+
+
+class Stage:
+    """A topic and a database of a test's own, and workers on them."""
+
+    def __init__(self, services: Services, models: Path, name: str) -> None:
+        self.services, self.models, self.topic, self.dead = services, models, f"readings-{name}", f"dead-{name}"
+        ensure_topics(services.kafka_bootstrap, {self.topic: PARTITIONS, self.dead: 1})
+        engine = create_engine(parse_url(services.postgres_url), isolation_level="AUTOCOMMIT")
+        with engine.connect() as connection:
+            connection.execute(text(f'CREATE DATABASE "{name}"'))
+        engine.dispose()
+        self.url = services.postgres_url.rsplit("/", 1)[0] + f"/{name}"
+        self.producer = Producer(services.kafka_bootstrap)
+        self._workers: list[subprocess.Popen[bytes]] = []
+
+    def send(self, messages: Sequence[Outgoing]) -> None:
+        self.producer.send(self.topic, messages)
+        self.producer.flush()
+
+    def worker(self) -> subprocess.Popen[bytes]:
+        arguments = [self.services.kafka_bootstrap, self.topic, self.dead, self.url, str(self.models)]
+        environment = os.environ | {"PYTHONPATH": str(WORKER.parent)}
+        process = subprocess.Popen([sys.executable, str(WORKER), *arguments], env=environment)
+        self._workers.append(process)
+        return process
+
+    def stored(self) -> int:
+        with Store(self.url) as store, store.view() as view:
+            return sum(view.readings.count(asset) for asset in ASSETS)
+
+    def wait_for(self, rows: int, seconds: float = 90) -> None:
+        deadline = time.monotonic() + seconds
+        while (found := self.stored()) < rows:
+            assert time.monotonic() < deadline, f"{found} of {rows} readings after {seconds} s"
+            time.sleep(0.2)
+
+    def poisoned(self) -> list[bytes | None]:
+        """Values in the dead-letter topic."""
+        consumer = Consumer({**client_settings(self.services.kafka_bootstrap), "group.id": f"look-{self.dead}"})
+        place = TopicPartition(self.dead, 0, 0)
+        _, end = consumer.get_watermark_offsets(place, timeout=10)
+        consumer.assign([place])
+        found = []
+        while len(found) < end:
+            message = consumer.poll(10)
+            assert message is not None
+            found.append(message.value())
+        consumer.close()
+        return found
+
+    def close(self) -> None:
+        for process in self._workers:
+            if process.poll() is None:
+                process.kill()
+            process.wait(10)
+
+
+@contextmanager
+def stage(services: Services, models: Path, name: str) -> Iterator[Stage]:
+    found = Stage(services, models, name)
+    try:
+        yield found
+    finally:
+        found.close()
+
+
+def assert_exactly_once(found: Stage, expected: dict[str, list[tuple[Any, ...]]]) -> None:
+    with Store(found.url) as store:
+        told = assessments(store)
+        with store.view() as view:
+            for asset in ASSETS:
+                ids = view.readings.history(asset).reading_ids
+                assert len(ids) == len(set(ids)) == ROWS
+    for asset in ASSETS:
+        assert sorted(told[asset], key=str) == sorted(expected[asset], key=str), asset
+        assert len(told[asset]) == ROWS
+
+
+@pytest.mark.timeout(240)
+def test_workers_that_are_killed_store_each_reading_once_and_judge_as_one_that_was_not(
+    services: Services,
+    models: Path,
+    expected: dict[str, list[tuple[Any, ...]]],
+) -> None:
+    messages = messages_in_turns()
+    rng = np.random.default_rng(3)
+    with stage(services, models, "killed") as found:
+        parts = np.array_split(np.arange(len(messages)), 6)
+        for number, part in enumerate(parts):
+            process = found.worker()
+            batch = [messages[row] for row in part.tolist()]
+            again = [batch[row] for row in rng.integers(0, len(batch), 30).tolist() if row > len(batch) - 60]
+            found.send([*batch, POISON[number % len(POISON)], *again])
+            found.wait_for(int(part[0] + len(part) * rng.uniform(0.05, 0.7)))
+            process.send_signal(signal.SIGKILL)
+            process.wait(10)
+        last = found.worker()
+        found.wait_for(len(messages))
+        last.send_signal(signal.SIGTERM)
+        began = time.monotonic()
+        assert last.wait(15) == 0
+        assert time.monotonic() - began < 5
+        assert_exactly_once(found, expected)
+        assert set(found.poisoned()) == {poison.value for poison in POISON}
+
+
+@pytest.mark.timeout(240)
+def test_two_workers_share_the_partitions_and_one_takes_over_from_the_other(
+    services: Services,
+    models: Path,
+    expected: dict[str, list[tuple[Any, ...]]],
+) -> None:
+    messages = messages_in_turns()
+    third = len(messages) // 3
+    with stage(services, models, "shared") as found:
+        first = found.worker()
+        found.send(messages[:third])
+        found.wait_for(third // 2)
+        second = found.worker()
+        found.send(messages[third : 2 * third])
+        found.wait_for(2 * third)
+        first.send_signal(signal.SIGTERM)
+        assert first.wait(15) == 0
+        found.send(messages[2 * third :])
+        found.wait_for(len(messages))
+        second.send_signal(signal.SIGTERM)
+        assert second.wait(15) == 0
+        assert_exactly_once(found, expected)
+
+
+@pytest.mark.timeout(240)
+def test_database_that_goes_away_is_waited_for_and_nothing_is_lost(
+    services: Services,
+    models: Path,
+    expected: dict[str, list[tuple[Any, ...]]],
+) -> None:
+    messages = messages_in_turns()
+    half = len(messages) // 2
+    with stage(services, models, "away") as found:
+        process = found.worker()
+        found.send(messages[:half])
+        found.wait_for(half // 3)
+        services.stop(services.postgres)
+        found.send(messages[half:])
+        time.sleep(3)
+        assert process.poll() is None, "the worker must wait, not end"
+        services.start(services.postgres)
+        found.wait_for(len(messages))
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(15) == 0
+        assert_exactly_once(found, expected)
+
+
+def test_message_of_a_purged_epoch_is_stale_and_a_new_epoch_begins_anew(services: Services, models: Path) -> None:
+    with stage(services, models, "epochs") as found:
+        first = replace(readings_of(0))
+        anew = replace(
+            first, epochs=np.ones(ROWS, dtype=np.int64), reading_ids=[reading_id(ASSETS[0], 1, row) for row in range(ROWS)],
+            seconds=first.seconds + 10_000,
+        )  # fmt: skip
+        process = found.worker()
+        found.send(encode(first, Layout(PUMP), Form.JSON, "test")[:200])
+        found.send(encode(anew, Layout(PUMP), Form.JSON, "test")[:200])
+        found.send(encode(first, Layout(PUMP), Form.JSON, "test")[200:300])
+        found.send(encode(anew, Layout(PUMP), Form.JSON, "test")[200:250])
+        found.wait_for(450)
+        process.send_signal(signal.SIGTERM)
+        process.wait(15)
+        assert found.stored() == 450

@@ -1,0 +1,109 @@
+"""compose.yaml and the images: nothing open to the network, no secret by default, nothing that runs as root in our images."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from smart_sentry.config import Settings
+from smart_sentry.services.kafka_jars import kafka_version
+
+ROOT = Path(__file__).parents[2]
+COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "compose.yaml").read_text(encoding="utf-8"))
+SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+IMAGES = sorted((ROOT / "docker").glob("*.Dockerfile"))
+SECRET = re.compile("PASSWORD|API_KEY|SECRET|TOKEN")
+PUBLISHED = re.compile(r"127\.0\.0\.1:\$\{(SMART_SENTRY_\w+):-(\d+)\}:\d+")
+
+
+def pinned(lock: Path) -> dict[str, str]:
+    return dict(re.findall(r"^([a-z0-9._-]+)==(\S+)", lock.read_text(encoding="utf-8"), re.MULTILINE))
+
+
+def test_compose_has_every_role() -> None:
+    assert set(SERVICES) >= {"service", "worker", "mlflow", "prefect", "kafka", "postgres", "redis"}
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_compose_service_tells_its_health(name: str) -> None:
+    health = SERVICES[name]["healthcheck"]
+    assert health["test"][0] in ("CMD", "CMD-SHELL")
+    assert {"interval", "timeout", "retries"} <= set(health)
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_compose_service_is_published_on_loopback_at_the_port_of_its_setting(name: str) -> None:
+    for port in SERVICES[name].get("ports", []):
+        found = PUBLISHED.fullmatch(port)
+        assert found is not None, port
+        setting, default = found.groups()
+        assert Settings.model_fields[setting.removeprefix("SMART_SENTRY_").lower()].default == int(default)
+    assert SERVICES[name].get("network_mode") is None
+
+
+def test_compose_has_no_secret_by_default() -> None:
+    text = (ROOT / "compose.yaml").read_text(encoding="utf-8")
+    inserted = re.findall(r"(?<!\$)\$\{(\w+)([^}]*)\}", text)
+    secrets = {name for name, how in inserted if SECRET.search(name)}
+    assert secrets == {"POSTGRES_PASSWORD", "REDIS_PASSWORD", "SMART_SENTRY_API_KEYS"}
+    assert all(how.startswith(":?") for name, how in inserted if name in secrets)
+    for service in SERVICES.values():
+        for name, value in service.get("environment", {}).items():
+            assert not SECRET.search(name) or value.startswith("${"), name
+
+
+def test_compose_asks_for_what_the_example_names_and_the_example_holds_no_value() -> None:
+    example = re.findall(r"^(\w+)=(.*)$", (ROOT / ".env.example").read_text(encoding="utf-8"), re.MULTILINE)
+    required = set(re.findall(r"\$\{(\w+):\?", (ROOT / "compose.yaml").read_text(encoding="utf-8")))
+    assert dict(example) == dict.fromkeys(required, "")
+
+
+def test_compose_settings_are_settings() -> None:
+    known = {f"SMART_SENTRY_{name.upper()}" for name in Settings.model_fields}
+    used = set(re.findall(r"SMART_SENTRY_\w+", (ROOT / "compose.yaml").read_text(encoding="utf-8")))
+    for image in IMAGES:
+        used |= set(re.findall(r"SMART_SENTRY_\w+", image.read_text(encoding="utf-8")))
+    assert used <= known
+
+
+def test_compose_builds_from_files_that_exist() -> None:
+    built = {name: service["build"] for name, service in SERVICES.items() if "build" in service}
+    assert {build["dockerfile"] for build in built.values()} == {f"docker/{image.name}" for image in IMAGES}
+
+
+def test_compose_volumes_are_declared_and_used() -> None:
+    used = {volume.split(":")[0] for service in SERVICES.values() for volume in service.get("volumes", [])}
+    assert {name for name in used if not name.startswith(".")} == set(COMPOSE["volumes"])
+
+
+def test_compose_images_are_of_the_versions_that_are_tested() -> None:
+    versions = pinned(ROOT / "requirements.lock")
+    assert SERVICES["kafka"]["image"] == f"apache/kafka:{kafka_version()}"
+    assert SERVICES["mlflow"]["image"].endswith(f":v{versions['mlflow']}")
+    assert SERVICES["prefect"]["image"] == f"prefecthq/prefect:{versions['prefect']}-python3.11"
+
+
+@pytest.mark.parametrize("image", IMAGES, ids=lambda image: image.stem)
+def test_image_copies_what_exists_and_runs_as_nobody_special(image: Path) -> None:
+    lines = image.read_text(encoding="utf-8").replace("\\\n", " ").splitlines()
+    allowed = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
+    for line in lines:
+        if line.startswith("COPY") and "--from" not in line:
+            *sources, _ = [word for word in line.split()[1:] if not word.startswith("--")]
+            assert all((ROOT / source).exists() for source in sources), line
+            assert all(source.split("/")[0] in allowed for source in sources), line
+    assert sum(line.startswith("FROM") for line in lines) == 2
+    assert lines.index("USER sentry") > max(number for number, line in enumerate(lines) if line.startswith("RUN"))
+    assert "--require-hashes" in image.read_text()
+
+
+@pytest.mark.parametrize("lock", ["service", "worker"])
+def test_image_lock_names_the_versions_that_are_tested(lock: str) -> None:
+    own, every = pinned(ROOT / "docker" / f"{lock}.lock"), pinned(ROOT / "requirements.lock")
+    assert own.items() <= every.items()
+    assert {"confluent-kafka", "psycopg", "redis", "onnxruntime", "alembic", "numba"} <= set(own)
+    assert not {"mlflow", "xgboost", "scikit-learn", "pytest"} & set(own)
