@@ -5,14 +5,17 @@ A program that is missing fails the tests, and the error names the package. `mak
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from postgres_server import folder_for_all
 
-from smart_sentry.servers import free_port
+from smart_sentry.errors import ConfigurationError
+from smart_sentry.servers import demand_free_port
 from smart_sentry.services.control import start, stop
 from smart_sentry.services.kafka import Kafka
 from smart_sentry.services.postgres import Postgres
@@ -21,6 +24,8 @@ from smart_sentry.services.service import Service
 
 PROGRAMS = Path(__file__).parents[1] / "data" / "services" / "programs"
 """Kafka's jars are brought once for the checkout."""
+NEVER_GIVEN = range(20_000, 32_000)
+"""Below what Linux (32768) and others (49152) give to outgoing connections."""
 
 
 @dataclass(frozen=True)
@@ -63,12 +68,25 @@ class Services:
 
 def services_in(folder: Path) -> Services:
     """Services on free ports, not started."""
+    kafka, controller, postgres, redis = _lasting_ports(4)
     return Services(
         folder,
-        Kafka(folder / "kafka", PROGRAMS, free_port(), free_port(), heap_mb=256),
-        Postgres(folder / "postgres", free_port(), options=("fsync=off",)),
-        RedisServer(folder / "redis", free_port()),
+        Kafka(folder / "kafka", PROGRAMS, kafka, controller, heap_mb=256),
+        Postgres(folder / "postgres", postgres, options=("fsync=off",)),
+        RedisServer(folder / "redis", redis),
     )
+
+
+def _lasting_ports(count: int) -> list[int]:
+    """Free ports that no connection is given as its own end, so that a service that is down gets its port back."""
+    found: list[int] = []
+    for port in random.SystemRandom().sample(NEVER_GIVEN, len(NEVER_GIVEN)):
+        if len(found) == count:
+            break
+        with suppress(ConfigurationError):
+            demand_free_port("the test", "127.0.0.1", port)
+            found.append(port)
+    return found
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""A worker on pumps, as a program: `python stream_worker.py BOOTSTRAP TOPIC DEAD_LETTERS DATABASE MODELS`."""
+"""A worker on pumps, as a program: `python stream_worker.py BOOTSTRAP TOPIC DEAD_LETTERS DATABASE MODELS [METRICS_PORT]`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from smart_sentry.worker.partition import PartitionPlant
 from smart_sentry.worker.worker import Worker, WorkerOptions
 
 
-def main(bootstrap: str, topic: str, dead_letters: str, database: str, models: str) -> None:
+def main(bootstrap: str, topic: str, dead_letters: str, database: str, models: str, metrics_port: str = "") -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(process)d %(name)s %(message)s")
     options = WorkerOptions(bootstrap, topic, dead_letters, group=topic, session_seconds=6.0)
     with Store(database) as store:
@@ -26,6 +26,8 @@ def main(bootstrap: str, topic: str, dead_letters: str, database: str, models: s
         worker = Worker(options, open_partition, Producer(bootstrap))
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: worker.stop())
+        if metrics_port:
+            worker.metrics.serve(int(metrics_port), "127.0.0.1")
         worker.run()
 
 

@@ -71,6 +71,9 @@ class Settings(BaseSettings):
         default=None,
         description="where readings, assessments and alarms are kept (an SQL URL); default: SQLite under data/",
     )
+    metrics_port: int | None = Field(
+        default=None, ge=1, le=65535, description="where a stream worker answers Prometheus; default: nowhere"
+    )
     retention_days: float | None = Field(
         default=None, gt=0, description="days for which readings and assessments are kept; default: for ever"
     )

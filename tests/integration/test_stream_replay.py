@@ -191,16 +191,17 @@ def test_a_replay_keeps_the_pace_that_is_asked_for(kafka: str, topic: str) -> No
 
 
 def test_a_broker_that_stalls_is_waited_for_and_nothing_comes_twice(broker: Services, kafka: str, topic: str) -> None:
-    """The broker stands still for 3 s in the middle, requests time out and are repeated: one message each, in order."""
+    """The broker stands still for 2 s in the middle, requests time out and are repeated: one message each, in order."""
     ensure_topics(kafka, {topic: 1})
     record = process.running_in(broker.kafka.folder)
     assert record is not None
     readings = readings_of(MOTOR, ["m"] * 4000, range(1, 4001), np.ones((4000, 4)))
     messages = encode(readings, LAYOUTS.by_name["motor"], Form.BINARY, "test")
-    producer = Producer(kafka, linger_ms=1)
+    producer = Producer(kafka, linger_ms=1, request_patience_s=0.5)
     producer.send(topic, messages[:2000])
+    producer.flush()
     os.kill(record.pid, signal.SIGSTOP)
-    waker = threading.Timer(3.0, os.kill, (record.pid, signal.SIGCONT))
+    waker = threading.Timer(2.0, os.kill, (record.pid, signal.SIGCONT))
     waker.start()
     try:
         producer.send(topic, messages[2000:])

@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import httpx
 import numpy as np
 import pytest
 from condition_sample import baseline, running
@@ -25,6 +26,7 @@ from sqlalchemy import create_engine, text
 from smart_sentry.plant.condition_watch import ConditionWatch
 from smart_sentry.plant.incoming import Incoming
 from smart_sentry.plant.plant import Plant
+from smart_sentry.servers import free_port
 from smart_sentry.stores.engine import parse_url
 from smart_sentry.stores.store import Store
 from smart_sentry.stream.broker import client_settings, ensure_topics
@@ -152,8 +154,8 @@ class Stage:
         self.producer.send(self.topic, messages)
         self.producer.flush()
 
-    def worker(self) -> subprocess.Popen[bytes]:
-        arguments = [self.services.kafka_bootstrap, self.topic, self.dead, self.url, str(self.models)]
+    def worker(self, *more: str) -> subprocess.Popen[bytes]:
+        arguments = [self.services.kafka_bootstrap, self.topic, self.dead, self.url, str(self.models), *more]
         environment = os.environ | {"PYTHONPATH": str(WORKER.parent)}
         process = subprocess.Popen([sys.executable, str(WORKER), *arguments], env=environment)
         self._workers.append(process)
@@ -293,12 +295,18 @@ def test_message_of_a_purged_epoch_is_stale_and_a_new_epoch_begins_anew(services
             first, epochs=np.ones(ROWS, dtype=np.int64), reading_ids=[reading_id(ASSETS[0], 1, row) for row in range(ROWS)],
             seconds=first.seconds + 10_000,
         )  # fmt: skip
-        process = found.worker()
-        found.send(encode(first, Layout(PUMP), Form.JSON, "test")[:200])
+        port = free_port()
+        process = found.worker(str(port))
+        found.send([*encode(first, Layout(PUMP), Form.JSON, "test")[:200], POISON[0]])
         found.send(encode(anew, Layout(PUMP), Form.JSON, "test")[:200])
         found.send(encode(first, Layout(PUMP), Form.JSON, "test")[200:300])
         found.send(encode(anew, Layout(PUMP), Form.JSON, "test")[200:250])
         found.wait_for(450)
+        told = httpx.get(f"http://127.0.0.1:{port}/metrics").text
+        assert 'smart_sentry_stream_readings_total{outcome="stored"} 450.0' in told
+        assert 'smart_sentry_stream_readings_total{outcome="stale"} 100.0' in told
+        assert 'smart_sentry_stream_dead_letters_total{reason="wrong_json"} 1.0' in told
+        assert "smart_sentry_stream_latency_seconds_count" in told
         process.send_signal(signal.SIGTERM)
         process.wait(15)
         assert found.stored() == 450

@@ -384,11 +384,12 @@ class Plant:
         """New assets begin IDLE; one that is calibrated or has a failure model is MONITORING once it sends readings."""
         watch = self.watch(name)
         ready: tuple[State, ...] = ("CALIBRATED", "MONITORING") if isinstance(watch, ConditionWatch) else ("IDLE",)
+        new: list[AssetState] = []
         for asset in dict.fromkeys(assets):
             judged = watch.judge_of(asset) is not None
             if asset not in self._type_of:
                 self._type_of[asset] = name
-                batch.states.change(AssetState(asset, "MONITORING" if judged else "IDLE", name, now))
+                new.append(AssetState(asset, "MONITORING" if judged else "IDLE", name, now))
                 if judged:
                     self._monitored.add(asset)
                 continue
@@ -396,6 +397,7 @@ class Plant:
                 continue
             if batch.states.change(AssetState(asset, "MONITORING", name, now), only_from=ready):
                 self._monitored.add(asset)
+        batch.states.begin(new)
 
     def _record(self, batch: Batch, watch: Watch, transitions: Sequence[AlarmTransition]) -> None:
         if not transitions:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -44,6 +44,12 @@ class AssetStateTable:
             return False
         put(self._connection, asset_states, [vars(to)], "asset_id")
         return True
+
+    def begin(self, states: Sequence[AssetState]) -> None:
+        """Puts assets that nobody knew into their first state, all at once."""
+        if states:
+            hold_assets(self._connection, [state.asset_id for state in states])
+            put(self._connection, asset_states, [vars(state) for state in states], "asset_id")
 
     def find(self, asset_id: str) -> AssetState | None:
         """An asset's state; None where nobody knows it."""

@@ -25,8 +25,9 @@ def layout_of(connection: Connection, signals: Sequence[str]) -> int:
 
 
 def forget_layouts(connection: Connection) -> None:
-    """A transaction that is rolled back may have made layouts, which are then not there."""
-    connection.info.pop(_KNOWN, None)
+    """A transaction that is rolled back may have made layouts, which are then not there. One that broke remembers none."""
+    if not connection.invalidated:
+        connection.info.pop(_KNOWN, None)
 
 
 def _asked(connection: Connection, names: str) -> int:

@@ -20,8 +20,6 @@ PREFIX = "dead-letter-"
 REASON, DETAIL, TOPIC, PARTITION, OFFSET, TIME = (
     PREFIX + name for name in ("reason", "detail", "topic", "partition", "offset", "time")
 )
-_MOST_DETAIL = 1000
-_BATCH = 1000
 
 
 class Placed(Incoming, Protocol):
@@ -70,13 +68,13 @@ def dead_letter(message: Placed, refusal: Refusal, now: datetime) -> Outgoing:
     """
     told = {
         REASON: refusal.reason.value,
-        DETAIL: refusal.detail[:_MOST_DETAIL],
+        DETAIL: refusal.detail,
         TOPIC: message.topic() or "",
         PARTITION: str(message.partition()),
         OFFSET: str(message.offset()),
         TIME: now.astimezone(UTC).isoformat(timespec="milliseconds"),
     }
-    added: Headers = [(name, text.encode()) for name, text in told.items()]
+    added: Headers = [(name, text.encode(errors="backslashreplace")) for name, text in told.items()]
     return Outgoing(message.key(), message.value(), [*_original_headers(message.headers()), *added])
 
 
@@ -177,21 +175,18 @@ class DeadLetters:
     def _read_partition(self, partition: int, begin: int, end: int) -> Iterator[DeadLetter]:
         self._consumer.assign([TopicPartition(self._topic, partition, begin)])
         while begin < end:
-            messages = self._asked(self._consumer.consume, _BATCH, self._patience_s)
-            if not messages:
+            message = self._asked(self._consumer.poll, self._patience_s)
+            error = message.error() if message is not None else None
+            if error is not None and error.code() == KafkaError._PARTITION_EOF:
+                return  # the last ones are gone by retention
+            if message is None or error is not None:
                 expected = (
                     f"dead letters {begin} to {end - 1} of {self._topic}[{partition}] within {self._patience_s:g} s"
                 )
-                raise KafkaUnavailable(self._bootstrap, expected, "none")
-            for message in messages:
-                error = message.error()
-                if error is not None and error.code() == KafkaError._PARTITION_EOF:
-                    return
-                if error is not None:
-                    raise KafkaUnavailable(self._bootstrap, "dead letters", error.str())
-                begin = (message.offset() or 0) + 1
-                if begin <= end:
-                    yield _parsed(message)
+                raise KafkaUnavailable(self._bootstrap, expected, error.str() if error else "none")
+            begin = message.offset() + 1
+            if begin <= end:
+                yield _parsed(message)
 
     def _asked(self, ask: Callable[..., Any], *given: Any, **named: Any) -> Any:
         try:

@@ -23,6 +23,7 @@ PACKED_CONTENT = "application/vnd.smart-sentry.reading"
 """Values of the header content-type."""
 
 Headers = list[tuple[str, bytes]]
+_MOST_DETAIL = 500
 
 
 class Form(StrEnum):
@@ -66,10 +67,10 @@ class Refusal:
 
 
 class MessageRefused(Exception):
-    """Ends the reading of one message; never leaves `decode_batch`."""
+    """Ends the reading of one message; never leaves `decode_batch`. The detail is cut: a message may hold anything."""
 
     def __init__(self, reason: Reason, detail: str) -> None:
-        self.reason, self.detail = reason, detail
+        self.reason, self.detail = reason, detail[:_MOST_DETAIL]
         super().__init__(detail)
 
 

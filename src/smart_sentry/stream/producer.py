@@ -16,6 +16,7 @@ from smart_sentry.stream.messages import Outgoing
 
 DELIVERY_PATIENCE_S = 30.0
 """A message that is not acknowledged within this is reported as failed."""
+_REQUEST_PATIENCE_S = 10.0
 _LINGER_MS = 20
 _QUEUED_MESSAGES, _QUEUED_KB = 100_000, 65_536
 _SERVED_EVERY = 500
@@ -66,6 +67,7 @@ class Producer:
         compression: lz4, zstd, snappy, gzip or none.
         linger_ms: time in which messages gather for a request.
         delivery_patience_s: for a message's acknowledgement, retries included.
+        request_patience_s: for the broker's answer to one request; then it is repeated.
         queued_messages: that may be under way at once.
 
     Attributes:
@@ -75,7 +77,8 @@ class Producer:
 
     def __init__(
         self, bootstrap: str, *, compression: str = "lz4", linger_ms: int = _LINGER_MS,
-        delivery_patience_s: float = DELIVERY_PATIENCE_S, queued_messages: int = _QUEUED_MESSAGES,
+        delivery_patience_s: float = DELIVERY_PATIENCE_S, request_patience_s: float = _REQUEST_PATIENCE_S,
+        queued_messages: int = _QUEUED_MESSAGES,
     ) -> None:  # fmt: skip
         self.bootstrap = bootstrap
         self.sent = self.sent_bytes = self.delivered = 0
@@ -88,6 +91,8 @@ class Producer:
             "partitioner": "murmur2_random",
             "compression.type": compression,
             "linger.ms": linger_ms,
+            "request.timeout.ms": round(request_patience_s * 1000),
+            "socket.timeout.ms": round(request_patience_s * 1000),
             "delivery.timeout.ms": max(round(delivery_patience_s * 1000), linger_ms + 1),
             "queue.buffering.max.messages": queued_messages,
             "queue.buffering.max.kbytes": _QUEUED_KB,

@@ -36,6 +36,8 @@ def work(settings: Settings) -> Worker:
 
         dead_letters = Producer(options.bootstrap)
         worker = Worker(options, open_partition, dead_letters)
+        if settings.metrics_port is not None:
+            worker.metrics.serve(settings.metrics_port, settings.host)
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, lambda *_: worker.stop())
@@ -49,11 +51,11 @@ def main() -> int:
     """The program: exit code 1 where it cannot begin."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     try:
-        done = work(load_settings()).counts
+        done = work(load_settings())
     except SmartSentryError as problem:
         print(f"smart-sentry: {problem}", file=sys.stderr)  # noqa: T201
         return 1
-    _log.info("stored %d readings, dropped %s, refused %s", done.stored, dict(done.dropped), dict(done.refused))
+    _log.info("readings: %s; dead letters: %s", dict(done.outcomes), dict(done.refused))
     return 0
 
 

@@ -12,22 +12,25 @@ import logging
 import random
 import threading
 import time
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, cast
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from smart_sentry.errors import StoreUnavailable
+from smart_sentry.plant.plant import Taken
 from smart_sentry.stores.stream_partitions import Fenced
 from smart_sentry.stream.broker import client_settings, sentence_of
 from smart_sentry.stream.dead_letters import DEAD_LETTERS_TOPIC, dead_letter
 from smart_sentry.stream.messages import READINGS_TOPIC
 from smart_sentry.stream.producer import NotDelivered, Producer
 from smart_sentry.worker.messages import Timed
-from smart_sentry.worker.partition import PartitionPlant
+from smart_sentry.worker.metrics import WorkerMetrics
+from smart_sentry.worker.partition import PartitionPlant, Read
 
 _log = logging.getLogger(__name__)
 GROUP = "smart-sentry-workers"
@@ -56,24 +59,6 @@ class WorkerOptions:
     session_seconds: float = 10.0
 
 
-@dataclass
-class Counts:
-    """What a worker has done since it began.
-
-    Attributes:
-        stored, flagged: readings. transitions: of alarms.
-        dropped: reason -> readings that were left out. refused: reason -> messages that went to the dead letters.
-        seconds: step -> time spent on it.
-    """
-
-    stored: int = 0
-    flagged: int = 0
-    transitions: int = 0
-    dropped: Counter[str] = field(default_factory=Counter)
-    refused: Counter[str] = field(default_factory=Counter)
-    seconds: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
-
-
 class Worker:
     """One member of the group.
 
@@ -81,12 +66,16 @@ class Worker:
         options: where it reads.
         open_partition: the plant of a partition, which it then owns.
         dead_letters: sends what is no reading.
+        metrics: told of everything.
     """
 
     def __init__(
-        self, options: WorkerOptions, open_partition: Callable[[int], PartitionPlant], dead_letters: Producer
-    ) -> None:
-        self.options, self.counts = options, Counts()
+        self, options: WorkerOptions, open_partition: Callable[[int], PartitionPlant], dead_letters: Producer,
+        metrics: WorkerMetrics | None = None,
+    ) -> None:  # fmt: skip
+        self.options, self.metrics = options, metrics or WorkerMetrics()
+        self.outcomes, self.refused = Counter[str](), Counter[str]()
+        """What became of readings, and why messages went to the dead letters, since the worker began."""
         self._open, self._dead_letters = open_partition, dead_letters
         self._plants: dict[int, PartitionPlant] = {}
         self._stop = threading.Event()
@@ -153,21 +142,26 @@ class Worker:
             _log.warning("%s", problem)
             del self._plants[partition]
             return
-        counts = self.counts
-        counts.seconds["decode"] += decoded - began
-        counts.seconds["judge and store"] += time.perf_counter() - decoded
-        counts.stored += int(taken.new.sum())
-        counts.flagged += int(taken.flag.sum())
-        counts.transitions += len(taken.transitions)
-        counts.dropped.update(read.dropped)
-        counts.refused.update(one.reason.value for one in read.refusals)
+        age = time.time() - messages[-1].timestamp()[1] / 1000.0
+        self.metrics.took(decoded - began, time.perf_counter() - decoded, age)
+        self._count(read, taken)
         self._tell_kafka(partition, read.next_offset)
+
+    def _count(self, read: Read, taken: Taken) -> None:
+        outcomes = {"stored": int(taken.new.sum()), "flagged": int(taken.flag.sum()), **read.dropped}
+        refused = Counter(one.reason.value for one in read.refusals)
+        self.outcomes.update(outcomes)
+        self.refused.update(refused)
+        self.metrics.batch(outcomes, refused, len(taken.transitions))
 
     def _tell_kafka(self, partition: int, offset: int) -> None:
         try:
             self._consumer.commit(offsets=[TopicPartition(self.options.topic, partition, offset)], asynchronous=True)
         except KafkaException as error:
             _log.warning("kafka took no offset, so its lag is wrong for a while: %s", sentence_of(error))
+        with suppress(KafkaException):  # what the client has heard of last; it asks nobody
+            _, end = self._consumer.get_watermark_offsets(TopicPartition(self.options.topic, partition), cached=True)
+            self.metrics.lag(partition, max(end - offset, 0))
 
     def _wait_for_store(self, lost: Sequence[int]) -> None:
         """Keeps its place in the group until the lost partitions' state has been read again."""
@@ -176,6 +170,7 @@ class Worker:
         while not self._stop.is_set() and any(
             self._plants[partition].lost for partition in lost if partition in self._plants
         ):
+            self.metrics.waiting(sum(plant.lost for plant in self._plants.values()))
             self._stop.wait(pause * random.uniform(0.5, 1.0))  # noqa: S311  jitter
             self._consumer.poll(0)
             pause = min(2.0 * pause, _LONGEST_PAUSE_S)
@@ -189,6 +184,7 @@ class Worker:
                     break
                 self._consumer.seek(TopicPartition(self.options.topic, partition, plant.position))
                 _log.info("%s[%d] goes on at offset %d", self.options.topic, partition, plant.position)
+        self.metrics.waiting(0)
         self._consumer.resume(self._consumer.assignment())
 
     def _assigned(self, consumer: Any, partitions: list[TopicPartition]) -> None:
@@ -227,6 +223,7 @@ class Worker:
     def _leave(self, partitions: Sequence[int]) -> None:
         for partition in partitions:
             plant = self._plants.pop(partition, None)
+            self.metrics.left(partition)
             if plant is None or plant.lost:
                 continue
             try:

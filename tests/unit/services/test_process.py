@@ -16,9 +16,9 @@ import pytest
 from smart_sentry.services.process import birth_of, launch, running_in, stop
 from smart_sentry.services.service import Launch
 
-SLEEPER = Launch(("/bin/sleep", "600"))
+SLEEPER = Launch(("/bin/sleep", "30"))
 STUBBORN = (
-    "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(600)"
+    "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(30)"
 )
 
 
@@ -87,7 +87,7 @@ def test_log_of_the_run_before_is_kept(tmp_path: Path) -> None:
 def test_birth_is_read_past_any_name(tmp_path: Path, name: str) -> None:
     program = tmp_path / name
     program.symlink_to("/bin/sleep")
-    with subprocess.Popen([program, "600"]) as child:
+    with subprocess.Popen([program, "30"]) as child:
         ticks = birth_of(child.pid)
         assert ticks is not None
         uptime_s = float(Path("/proc/uptime").read_text().split()[0])
@@ -98,7 +98,7 @@ def test_birth_is_read_past_any_name(tmp_path: Path, name: str) -> None:
 def test_process_runs_until_the_last_of_its_threads_is_gone() -> None:
     exit_of_one_thread = {"x86_64": 60, "aarch64": 93}[platform.machine()]
     program = (
-        "import ctypes, threading, time; threading.Thread(target=time.sleep, args=(600,)).start();"
+        "import ctypes, threading, time; threading.Thread(target=time.sleep, args=(30,)).start();"
         f"ctypes.CDLL(None).syscall({exit_of_one_thread}, 0)"
     )
     with subprocess.Popen([sys.executable, "-c", program]) as child:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime
 
 import numpy as np
 import pytest
 from stream_sample import LAYOUTS, MOTOR, readings_of
+from typer.testing import CliRunner
 
+from smart_sentry.cli import app
 from smart_sentry.config import Settings
-from smart_sentry.errors import ConfigurationError
+from smart_sentry.errors import ConfigurationError, SmartSentryError
 from smart_sentry.servers import free_port
 from smart_sentry.simulation.kafka_sink import KafkaSink, parse_address
 from smart_sentry.stream.broker import KafkaUnavailable, bootstrap_of, ensure_topics
@@ -17,6 +20,8 @@ from smart_sentry.stream.dead_letters import DeadLetters
 from smart_sentry.stream.encoding import encode
 from smart_sentry.stream.messages import Form
 from smart_sentry.stream.producer import NotDelivered, Producer
+from smart_sentry.stream.replay import send_replay
+from smart_sentry.stream.sources import Clock, of_machines
 
 
 @pytest.fixture
@@ -50,6 +55,40 @@ def test_messages_that_nobody_takes_are_reported_with_topic_and_reason(nobody: s
     assert (producer.sent, producer.delivered, producer.failed) == (3, 0, 0)
     producer.flush()  # what was reported is not reported again
     producer.close()
+
+
+def test_a_replay_stops_where_messages_cannot_be_delivered(nobody: str) -> None:
+    producer = Producer(nobody, delivery_patience_s=0.3, queued_messages=1000)
+    replay = of_machines(MOTOR, 10, 10_000, 1, Clock(datetime(2026, 1, 1, tzinfo=UTC), 1.0))
+    with pytest.raises(NotDelivered):
+        send_replay(replay, producer, "readings", Form.JSON, 0.0)
+    assert 1000 <= producer.sent <= 5000
+    producer.close()
+
+
+@pytest.mark.parametrize("speed", [-1.0, float("nan"), float("inf")])
+def test_a_speed_that_is_none_is_refused(nobody: str, speed: float) -> None:
+    replay = of_machines(MOTOR, 1, 1, 1, Clock(datetime(2026, 1, 1, tzinfo=UTC), 1.0))
+    with pytest.raises(ConfigurationError, match="is not 0"):
+        send_replay(replay, Producer(nobody), "readings", Form.JSON, speed)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["simulator"], "no asset type is named. Add --type"),
+        (["readings.csv"], "no asset type is named. Add --type"),
+        (["readings.csv", "--type", "motor"], "expected a CSV or Parquet file, found no file"),
+        (["simulator", "--type", "motor", "--encoding", "xml"], "Name one of json, binary, binary32"),
+        (["simulator", "--type", "motor", "--interval", "0"], "interval: 0 s is not"),
+        (["simulator", "--type", "turbofan"], "no simulated machine has all of its signals"),
+        (["FD009"], "'FD009' is not known"),
+    ],
+)
+def test_a_replay_that_cannot_be_is_refused_before_kafka_is_asked(nobody: str, words: list[str], said: str) -> None:
+    done = CliRunner().invoke(app, ["stream", "replay", *words, "--bootstrap", nobody])
+    assert isinstance(done.exception, SmartSentryError)
+    assert said in str(done.exception)
 
 
 def test_flush_waits_no_longer_than_it_is_told_to(nobody: str) -> None:

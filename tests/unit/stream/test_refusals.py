@@ -33,7 +33,9 @@ HEADERS = {
     "ce_source": b"test",
     "content-type": b"application/json",
 }
-PACKED = encode(readings_of(PUMP, ["p-1"], [1], np.array([[3.5, 2.0]])), LAYOUTS.by_name["pump"], Form.BINARY, "test")[0]
+PACKED = encode(readings_of(PUMP, ["p-1"], [1], np.array([[3.5, 2.0]])), LAYOUTS.by_name["pump"], Form.BINARY, "test")[
+    0
+]
 
 
 def refusal_of(value: bytes | None, key: bytes | None = b"p-1", **headers: bytes | None) -> Refusal | None:
@@ -84,6 +86,10 @@ def packed_with(at: int, form: str, figure: float) -> bytes:
         (json_of(asset_type="boat"), Reason.UNKNOWN_TYPE, "known are motor, pump, turbofan"),
         (json_of(asset_type=7), Reason.UNKNOWN_TYPE, "asset_type"),
         (json_of(drop="asset_type", speed=1.0), Reason.UNKNOWN_TYPE, "found signals class, flow, speed"),
+        (json_of(**{"x" * 10_000: 1}), Reason.WRONG_VALUE, "unknown field `xxx"),
+        (json_of(**{"\ud800": 1}), Reason.WRONG_JSON, ""),
+        (json_of(drop="asset_type", **{"\ud800": 1}), Reason.WRONG_JSON, ""),
+        (json_of(asset_id="\ud800"), Reason.WRONG_JSON, ""),
         (json_of(asset_id="p-2"), Reason.WRONG_KEY, "expected the key 'p-2', the asset_id, found 'p-1'"),
     ],
 )  # fmt: skip
@@ -92,6 +98,7 @@ def test_json_that_is_no_reading_is_refused(value: bytes | None, reason: Reason,
     assert refusal is not None
     assert (refusal.position, refusal.reason) == (0, reason)
     assert said in refusal.detail
+    assert len(refusal.detail) <= 500
 
 
 @pytest.mark.parametrize(

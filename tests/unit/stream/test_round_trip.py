@@ -114,7 +114,9 @@ def test_whatever_bytes_come_are_refused_with_a_reason_not_raised(rows: list[tup
     names = ("ce_id", "ce_type", "content-type")
     right = received(mixed())[0].headers()
     messages = [
-        Message("t", 0, 0, key=key, value=value, headers=right if right_headers else list(zip(names, rest, strict=True)))
+        Message(
+            "t", 0, 0, key=key, value=value, headers=right if right_headers else list(zip(names, rest, strict=True))
+        )
         for key, value, *rest in rows
     ]
     decoded = decode_batch(messages, LAYOUTS)

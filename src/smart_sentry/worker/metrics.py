@@ -1,0 +1,79 @@
+"""What a worker tells Prometheus. Base units, and every label has few values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
+
+_BATCH_SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
+_LATENCY_SECONDS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 60.0)
+DECODE, STORE = "decode", "judge and store"
+"""Steps of a batch."""
+
+
+class WorkerMetrics:
+    """The counters of one worker, in a registry of their own."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._readings = Counter(
+            "smart_sentry_stream_readings_total", "Readings, by what became of them: stored, flagged, duplicate, stale",
+            ["outcome"], registry=self.registry,
+        )  # fmt: skip
+        self._dead_letters = Counter(
+            "smart_sentry_stream_dead_letters_total", "Messages that are no readings, by reason", ["reason"],
+            registry=self.registry,
+        )  # fmt: skip
+        self._alarms = Counter(
+            "smart_sentry_stream_alarm_transitions_total", "Transitions of alarms", registry=self.registry
+        )
+        self._batch = Histogram(
+            "smart_sentry_stream_batch_seconds", "Time of a batch, by step", ["step"], buckets=_BATCH_SECONDS,
+            registry=self.registry,
+        )  # fmt: skip
+        self._latency = Histogram(
+            "smart_sentry_stream_latency_seconds", "From the time of a batch's newest message to its commit",
+            buckets=_LATENCY_SECONDS, registry=self.registry,
+        )  # fmt: skip
+        self._lag = Gauge(
+            "smart_sentry_stream_lag_messages",
+            "Messages that wait in a partition",
+            ["partition"],
+            registry=self.registry,
+        )
+        self._waiting = Gauge(
+            "smart_sentry_stream_waiting_partitions", "Partitions that wait for the database", registry=self.registry
+        )
+
+    def serve(self, port: int, host: str) -> Any:
+        """Answers Prometheus at http://host:port/metrics from a thread of its own; returns the server."""
+        return start_http_server(port, addr=host, registry=self.registry)
+
+    def batch(self, outcomes: Mapping[str, int], refused: Mapping[str, int], transitions: int) -> None:
+        """Counts a batch: outcome -> readings, reason -> messages, and transitions of alarms."""
+        for outcome, count in outcomes.items():
+            self._readings.labels(outcome).inc(count)
+        for reason, count in refused.items():
+            self._dead_letters.labels(reason).inc(count)
+        self._alarms.inc(transitions)
+
+    def took(self, decode_seconds: float, store_seconds: float, latency_seconds: float) -> None:
+        """Notes how long a batch took, and how old its newest message was in the end."""
+        self._batch.labels(DECODE).observe(decode_seconds)
+        self._batch.labels(STORE).observe(store_seconds)
+        self._latency.observe(max(latency_seconds, 0.0))
+
+    def lag(self, partition: int, messages: int) -> None:
+        """Notes how many messages wait."""
+        self._lag.labels(str(partition)).set(messages)
+
+    def left(self, partition: int) -> None:
+        """Forgets a partition that went to another worker."""
+        if (str(partition),) in self._lag._metrics:
+            self._lag.remove(str(partition))
+
+    def waiting(self, partitions: int) -> None:
+        """Notes how many partitions wait for the database."""
+        self._waiting.set(partitions)
