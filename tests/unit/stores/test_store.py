@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from postgres_server import PostgresServer
 from sqlalchemy.exc import DBAPIError
 from stored_rows import some_assessments, some_readings
 
@@ -182,3 +183,23 @@ def test_url_of_no_database_that_is_supported_is_refused(url: str) -> None:
     with pytest.raises(ConfigurationError) as refused:
         Store(url)
     assert "geheim" not in str(refused.value)
+
+
+def test_connection_that_breaks_within_a_transaction_is_an_unavailable_store_and_the_next_one_works(
+    postgres_server: PostgresServer,
+) -> None:
+    with postgres_server.database() as url, Store(url) as store:
+        with store.transaction() as batch:
+            batch.readings.add(some_readings("pump", [0]))
+
+        def write_and_break() -> None:
+            with store.transaction() as batch:
+                batch.readings.add(some_readings("pump", [1]))
+                batch._connection.exec_driver_sql("SELECT pg_terminate_backend(pg_backend_pid())")
+
+        with pytest.raises(StoreUnavailable):
+            write_and_break()
+        with store.transaction() as batch:
+            assert batch.readings.add(some_readings("pump", [1, 2])).all()
+        with store.view() as view:
+            assert view.readings.history("pump").reading_ids == ("r0", "r1", "r2")
