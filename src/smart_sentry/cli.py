@@ -335,6 +335,14 @@ def stream_replay(
     typer.echo(run_replay(request, load_settings()))
 
 
+@stream_app.command("work")
+def stream_work() -> None:
+    """Take readings from Apache Kafka, judge and store each once; until SIGTERM. Any number of workers share the partitions."""
+    from smart_sentry.worker.run import main
+
+    raise typer.Exit(main())
+
+
 @stream_app.command("dead-letters")
 def stream_dead_letters(
     send_back: Annotated[bool, typer.Option("--replay", help="send them back to the topics they came from")] = False,

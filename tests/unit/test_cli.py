@@ -69,6 +69,7 @@ def test_commands_are_those_that_the_documentation_names() -> None:
         "", "data", "data get", "data list", "data show", "stage", "train", "evaluate", "predict", "serve", "ui", "demo",
         "phases", "phases study", "asset", "asset check", "asset new", "calibrate", "score", "simulate", "monitor", "demo-motor",
         "services", "services start", "services stop", "services status", "stream", "stream replay", "stream dead-letters",
+        "stream work",
     }  # fmt: skip
 
 

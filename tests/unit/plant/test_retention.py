@@ -57,7 +57,9 @@ def test_what_is_too_old_goes_with_a_line_in_the_log(tmp_path: Path, caplog: pyt
             "readings": 100, "windows": 0, "assessments": 100, "failure_predictions": 0,
         }  # fmt: skip
     assert kept(plant) == (100, 100)
-    told = "deleted 100 readings, 0 windows, 100 assessments, 0 failure predictions from before 2001-09-09T01:48:20+00:00"
+    told = (
+        "deleted 100 readings, 0 windows, 100 assessments, 0 failure predictions from before 2001-09-09T01:48:20+00:00"
+    )
     assert told in caplog.text
     plant.store.close()
 
