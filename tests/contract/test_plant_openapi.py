@@ -42,7 +42,7 @@ OPERATIONS = (
     "POST /api/v1/calibration/start", "GET /api/v1/calibration/status", "POST /api/v1/calibration/rollback",
     "GET /api/v1/monitoring/status", "GET /api/v1/monitoring/baseline", "GET /api/v1/assets",
     "GET /api/v1/alarms", "GET /api/v1/alarms/kpis", "POST /api/v1/alarms", "GET /api/v1/logs", "POST /api/v1/logs",
-    "POST /api/v1/whatif", "POST /api/v1/maintenance", "POST /api/v1/system/purge",
+    "POST /api/v1/whatif", "GET /api/v1/whatif/presets", "POST /api/v1/maintenance", "POST /api/v1/system/purge",
 )  # fmt: skip
 """The purge stands last: it may take away all that the others ask about. But for that, any of them may be asked alone."""
 UNAVAILABLE = {"GET /ready", "GET /model", "POST /predict", "GET /api/v1/monitoring/baseline", "POST /api/v1/whatif"}
@@ -54,7 +54,8 @@ WORKING = {
     "GET /api/v1/monitoring/status": 200, "GET /api/v1/monitoring/baseline": 200, "GET /api/v1/assets": 200,
     "GET /api/v1/alarms": 200, "GET /api/v1/alarms/kpis": 200,
     "POST /api/v1/alarms": 200, "GET /api/v1/logs": 200, "POST /api/v1/logs": 201,
-    "POST /api/v1/whatif": 200, "POST /api/v1/maintenance": 200, "POST /api/v1/system/purge": 200,
+    "POST /api/v1/whatif": 200, "GET /api/v1/whatif/presets": 200,
+    "POST /api/v1/maintenance": 200, "POST /api/v1/system/purge": 200,
 }  # fmt: skip
 """What requests about a known asset must reach at least once: else this test would only see refusals."""
 

@@ -20,7 +20,7 @@ from smart_sentry.contracts.prediction import ErrorDetail
 from smart_sentry.plant.alarm_figures import alarm_figures
 from smart_sentry.plant.purge import purge
 from smart_sentry.plant.status import asset_status, baseline_of, plant_status
-from smart_sentry.plant.what_if import what_if
+from smart_sentry.plant.what_if import presets, what_if
 from smart_sentry.stores.notes import Note
 from smart_sentry.stores.span import Span
 
@@ -183,6 +183,13 @@ def _add_system(router: APIRouter, desk: Desk, may: dict[str, Any]) -> None:
     )
     def hypothetical(asked: messages.WhatIfRequest) -> dict[str, Any]:
         return what_if(desk.plant, asked.asset_id, asked.readings)
+
+    @router.get(
+        "/whatif/presets", tags=["monitoring"], dependencies=may["read"],
+        summary="Hypothetical readings to begin with: the newest ones, and with one sensor off",
+    )  # fmt: skip
+    def suggested(asset_id: AssetId) -> dict[str, Any]:
+        return {"asset_id": asset_id, "presets": presets(desk.plant, asset_id)}
 
     @router.post(
         "/maintenance",
