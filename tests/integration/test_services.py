@@ -226,10 +226,13 @@ def test_postgres_without_its_password_file_says_what_is_gone(folder: Path) -> N
         found.start(found.postgres)
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root runs PostgreSQL as another user")
 def test_postgres_in_a_folder_that_its_user_may_not_enter_says_which(folder: Path) -> None:
     (folder / "closed").mkdir(mode=0o700)
     found = services_in(folder / "closed")
+    if os.geteuid() != 0:  # whoever else starts it runs it, and may enter a folder of their own
+        found.start(found.postgres)
+        found.stop(found.postgres)
+        return
     with pytest.raises(ConfigurationError, match=r"/closed: root runs PostgreSQL as the user postgres.*SERVICES_DATA"):
         found.start(found.postgres)
 
