@@ -10,7 +10,7 @@ INSTALLED := $(VENV)/.installed
 PYTHONS := python3.11 python3.12 python3.13 python3
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help install demo motor demo-motor test check lint browser servers bench ui serve services services-stop lock clean
+.PHONY: help install demo motor demo-motor demo-stream test check lint browser servers bench bench-stream ui serve services services-stop lock clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*  ## ' $(MAKEFILE_LIST) | sed -E 's/:.*  ## /\t/' | while IFS=$$'\t' read -r name text; do printf '  make %-13s %s\n' "$$name" "$$text"; done
@@ -25,6 +25,9 @@ motor: $(INSTALLED)  ## a simulated motor over HTTP: calibrate, verify, inject a
 
 demo-motor: motor
 
+demo-stream: $(INSTALLED) servers  ## NASA's test engines through Kafka, a worker, PostgreSQL and Redis, against the batch figures
+	smart-sentry demo-stream
+
 test: $(INSTALLED) browser servers  ## run every test
 	python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 10
 
@@ -38,6 +41,9 @@ lint: $(INSTALLED)
 
 bench: $(INSTALLED)  ## measure the project against its peers
 	python -m benchmarks
+
+bench-stream: $(INSTALLED) servers  ## measure the stream worker against other consumers of the same topic
+	python -m benchmarks.stream
 
 ui: $(INSTALLED)  ## open MLflow and Prefect on this machine
 	smart-sentry ui

@@ -6,7 +6,6 @@ smart_sentry.api; here it is only put under BentoML's server.
 
 from __future__ import annotations
 
-import logging
 import os
 from pathlib import Path
 
@@ -19,12 +18,13 @@ from smart_sentry.api.prediction import create_app
 from smart_sentry.api.shortcut import ReadingShortcut
 from smart_sentry.champion import load_champion
 from smart_sentry.config import load_settings
+from smart_sentry.logs import set_up_guest_logging
 from smart_sentry.plant.open import open_plant
 from smart_sentry.tracking.calibration_runs import log_calibration
 
 HERE = Path(__file__).resolve().parents[1]
 SETTINGS = load_settings()
-logging.getLogger("smart_sentry").setLevel(logging.INFO)  # what retention and restarts tell; BentoML's level hides it
+set_up_guest_logging(SETTINGS.log_format)  # what retention and restarts tell; BentoML's level hides it
 IN_A_BENTO = (HERE.parent / "bento.yaml").is_file()
 HOME = HERE if IN_A_BENTO or "home" not in SETTINGS.model_fields_set else SETTINGS.home
 

@@ -20,7 +20,8 @@ _NEVER_SIGNALS = {TIME_COLUMN, ASSET_COLUMN, CYCLE_COLUMN, "flag", "label", "ano
 _HEADER = """# Drafted from {source}: {signals} signals, a reading every {seconds:g} s. Mend what is wrong, then run
 #   smart-sentry asset check {path}
 # unit: write the real one. role: setting for what the operator or controller commands. limits: what is physically possible;
-# a value outside is blamed on the sensor. phase: see docs/calibration.md, for machines that are switched on and off.
+# a value outside is blamed on the sensor. phase: for machines that are switched on and off. features: what its baselines show
+# beside the sensors. docs/calibration.md has both.
 """
 
 

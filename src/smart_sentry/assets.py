@@ -6,11 +6,12 @@ Nothing in the code knows the word voltage: a new kind of machine is one YAML fi
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from smart_sentry.contracts.derived_features import DerivedFeature, Name, default_features, feature_mistakes
 from smart_sentry.errors import ConfigurationError
 
 ASSET_COLUMN = "asset_id"
@@ -19,13 +20,14 @@ CYCLE_COLUMN = "cycle"
 """Column that counts an asset's readings from 1, without gaps."""
 RUL_COLUMN = "rul_cycles"
 """Column of the true remaining useful life: cycles until the failure, 0 at the asset's last cycle."""
+FAST_BELOW_SECONDS = 0.05
+"""Machines with less between two readings are fast: they are judged by the second."""
+WINDOW_STATISTICS = ("mean", "std", "peak_to_peak", "rms")
+"""Of every sensor of a fast machine, over the second; ends of the names of its features."""
 
 
 class _Strict(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$", max_length=64)]
 
 
 class Signal(_Strict):
@@ -165,6 +167,10 @@ class AssetType(_Strict):
         description="nominal time between two readings; below 0.05 s they are judged by the second",
     )
     signals: tuple[Signal, ...] = Field(min_length=1)
+    features: tuple[DerivedFeature, ...] | None = Field(
+        default=None,
+        description="derived features that baselines show; None: of a slow machine, default_features of its signals",
+    )
     phase: PhaseRule | None = Field(default=None, description="None: the machine's phase is not known")
     detection: DetectionPolicy = DetectionPolicy()
     health: HealthPolicy = HealthPolicy()
@@ -186,6 +192,38 @@ class AssetType(_Strict):
             if unknown := sorted(str(name) for name in named - set(names)):
                 raise ValueError(f"phase names signals that the asset type does not have: {', '.join(unknown)}")
         return self
+
+    @model_validator(mode="after")
+    def _features_can_be_computed(self) -> AssetType:
+        taken = {signal.name: "a signal" for signal in self.signals}
+        taken |= dict.fromkeys((ASSET_COLUMN, CYCLE_COLUMN, RUL_COLUMN), "a column of the project")
+        mistakes = []
+        if self.is_fast:
+            ends = [f"{name}_{statistic}" for name in self.sensor_names for statistic in WINDOW_STATISTICS]
+            taken |= dict.fromkeys(ends, "a window's feature")
+            mistakes = [
+                f"{feature.name} is of kind {feature.kind}, but a machine read every {self.sampling_seconds:g} s (below"
+                f" {FAST_BELOW_SECONDS:g} s) has the features of its windows, and beside them only ratios"
+                for feature in self.features or ()
+                if feature.kind != "ratio"
+            ]
+        limits = {signal.name: signal.limits for signal in self.signals}
+        mistakes += feature_mistakes(self.features or (), limits, taken)
+        if mistakes:
+            raise ValueError("features: " + "; ".join(mistakes))
+        return self
+
+    @property
+    def is_fast(self) -> bool:
+        """Whether it is judged by the second."""
+        return self.sampling_seconds < FAST_BELOW_SECONDS
+
+    @property
+    def derived_features(self) -> tuple[DerivedFeature, ...]:
+        """The features that its baselines show beside those of its sensors: those that it names, or the default."""
+        if self.features is not None:
+            return self.features
+        return () if self.is_fast else default_features(self.signal_names)
 
     @property
     def signal_names(self) -> tuple[str, ...]:

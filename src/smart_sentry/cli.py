@@ -10,11 +10,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from smart_sentry.feed.command import live
+from smart_sentry.worker.command import throughput
+
 if TYPE_CHECKING:
     from smart_sentry.assets import AssetType
     from smart_sentry.baseline_store import BaselineStore
     from smart_sentry.condition_files import Calibrated
     from smart_sentry.config import Settings
+    from smart_sentry.detection.baseline import Baseline
     from smart_sentry.stages.stage import StageContext
 
 app = typer.Typer(
@@ -31,6 +35,8 @@ services_app = typer.Typer(help="Kafka, PostgreSQL and Redis on this machine.", 
 app.add_typer(services_app, name="services")
 stream_app = typer.Typer(help="Readings through Apache Kafka.", no_args_is_help=True)
 app.add_typer(stream_app, name="stream")
+app.command()(live)
+stream_app.command()(throughput)
 
 Dataset = Annotated[str, typer.Argument(help="FD001..FD004, motor_fleet, or your own asset type", metavar="DATASET")]
 SCORED_SETS = ("FD001", "FD002", "FD003", "FD004")
@@ -215,6 +221,27 @@ def demo_motor() -> None:
     run_motor_demo(settings, typer.echo)
 
 
+@app.command("demo-stream")
+def demo_stream() -> None:
+    """NASA's test engines through Kafka, a worker, PostgreSQL and Redis; exit code 1 unless the figures are the batch's."""
+    from smart_sentry.config import load_settings
+    from smart_sentry.environment import prepare_environment
+
+    settings = load_settings()
+    prepare_environment(settings)
+    with _project_on_path(settings.home):
+        from smart_sentry.demo_stream import run_stream_demo
+
+        if not run_stream_demo(settings, _train_by_flow, typer.echo):
+            raise typer.Exit(1)
+
+
+def _train_by_flow(dataset: str) -> None:
+    from pipelines.train import train as flow
+
+    flow(dataset=dataset)
+
+
 @phases_app.command("study")
 def phases_study(dataset: Dataset = "FD001") -> None:
     """Show what the phases of a C-MAPSS set are worth: counts, shuffle test, clusters; into reports/ and MLflow."""
@@ -229,8 +256,10 @@ def asset_check(file: Annotated[Path, typer.Argument(help="a YAML file in config
     from smart_sentry.assets import load_asset_type
 
     asset_type = load_asset_type(file)
+    derived = f", {len(asset_type.features)} derived features" if asset_type.features else ""
     typer.echo(
         f"{asset_type.name}: {len(asset_type.signals)} signals, failure horizon {asset_type.failure.horizon_cycles} cycles"
+        f"{derived}"
     )
 
 
@@ -444,7 +473,7 @@ def _calibrate_file(asset_type: str, data: Path, seed: int, track: bool) -> None
             f" held-out false alarms {report.false_alarms:.2%}"
             f" (95 %: {report.false_alarm_low:.2%} to {report.false_alarm_high:.2%})"
         )
-        for remark in report.remarks:
+        for remark in (*report.remarks, *_derived(one.baseline)):
             typer.echo(f"  {remark}")
     if track:
         _log_calibration(kind.name, data, seed, done, settings)
@@ -524,7 +553,18 @@ def simulate(
         raise typer.Exit(1)
 
 
+def _derived(baseline: Baseline) -> Iterator[str]:
+    """Means and standard deviations of the first derived features in steady operation, as one line."""
+    known = baseline.steady.statistics.as_dict()
+    names = [name for name in baseline.acceptance.derived if name in known]
+    shown = [f"{name} {known[name]['mean']:.4g} (std {known[name]['std']:.2g})" for name in names[:_SHOWN_FEATURES]]
+    if shown:
+        more = f" and {len(names) - len(shown)} more" if len(names) > len(shown) else ""
+        yield f"derived features: {', '.join(shown)}{more}"
+
+
 _SHOWN_ASSETS = 20
+_SHOWN_FEATURES = 8
 
 
 def _condition(asset_type: str) -> tuple[AssetType, BaselineStore, Settings]:

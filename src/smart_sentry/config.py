@@ -6,6 +6,7 @@ params.yaml holds what changes results (DVC tracks it); this file only says wher
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -74,13 +75,26 @@ class Settings(BaseSettings):
     metrics_port: int | None = Field(
         default=None, ge=1, le=65535, description="where a stream worker answers Prometheus; default: nowhere"
     )
+    log_format: Literal["text", "json"] = Field(
+        default="text", description="form of the log lines of service and worker: text, or json: an object a line"
+    )
     retention_days: float | None = Field(
         default=None, gt=0, description="days for which readings and assessments are kept; default: for ever"
     )
     kafka_bootstrap: str | None = Field(
         default=None, description="Apache Kafka that readings are streamed through (host:port, ...); default: none"
     )
-    redis_url: str | None = Field(default=None, description="Redis that the live feed goes to; default: none")
+    kafka_topic: str = Field(
+        default="readings", pattern=r"^[A-Za-z0-9._-]{1,200}$",
+        description="topic of the readings; what is none goes to <topic>-dead-letters",
+    )  # fmt: skip
+    ingest: Literal["store", "kafka"] = Field(
+        default="store",
+        description="where readings that come over HTTP go: store: judged and stored at once; kafka: into the topic, for workers",
+    )
+    redis_url: str | None = Field(
+        default=None, description="Redis of the live feed; default: it comes out of the database"
+    )
     services_data: Path | None = Field(
         default=None, description="folder of the services that run on this machine; default: data/services"
     )

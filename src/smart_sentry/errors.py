@@ -186,6 +186,36 @@ class StoreUnavailable(SmartSentryError):
         super().__init__(f"the store {url} cannot be used: {problem}. {remedy}")
 
 
+class NotPublished(SmartSentryError):
+    """Readings that were to go through Apache Kafka, which did not acknowledge them.
+
+    Attributes:
+        retry_after_seconds: after how long another try makes sense, whole seconds.
+    """
+
+    def __init__(self, problem: str, retry_after_seconds: int) -> None:
+        self.problem, self.retry_after_seconds = problem, retry_after_seconds
+        super().__init__(
+            f"The readings were not taken: {problem} Send them again in {retry_after_seconds} s, with the same event_id each:"
+            " what has arrived already is then taken once."
+        )
+
+
+class IngestBusy(SmartSentryError):
+    """Readings for which there is no room: too many wait for Apache Kafka already. None of them was taken.
+
+    Attributes:
+        retry_after_seconds: after how long another try makes sense, whole seconds.
+    """
+
+    def __init__(self, waiting: int, readings: int, retry_after_seconds: int) -> None:
+        self.waiting, self.readings, self.retry_after_seconds = waiting, readings, retry_after_seconds
+        super().__init__(
+            f"No room for {readings} readings: {waiting} wait for Apache Kafka already, and none of these was taken. Send them"
+            f" again in {retry_after_seconds} s."
+        )
+
+
 class NotStored(SmartSentryError):
     """Something is referred to that the store does not have."""
 

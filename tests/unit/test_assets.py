@@ -72,6 +72,102 @@ def test_asset_type_with_a_mistake_is_refused_with_its_key(tmp_path: Path, chang
     assert caught.value.where == str(path)
 
 
+def feature(kind: str, **parameters: Any) -> dict[str, Any]:
+    """One derived feature of the pump."""
+    return {"name": "shown", "kind": kind} | parameters
+
+
+RATIO = feature("ratio", numerator="vibration", denominator="flow", offset=1)
+
+
+@pytest.mark.parametrize(
+    ("features", "said"),
+    [
+        (
+            [feature("mean", signal="flow")],
+            r"features\.0: Input tag 'mean' .* expected tags: 'rolling_mean', 'spike_count'",
+        ),
+        ([{"name": "shown", "signal": "flow"}], r"features\.0: Unable to extract tag using discriminator 'kind'"),
+        ([feature("rms", signal="flow")], r"features\.0\.rms\.points: Field required"),
+        ([feature("rms", signal="flow", points=5, sigma=3)], r"features\.0\.rms\.sigma: Extra inputs"),
+        ([feature("rms", signal="flow", points=1)], r"features\.0\.rms\.points: .* greater than or equal to 2"),
+        ([feature("rms", points=5)], r"features\.0\.rms\.signal: Field required"),
+        ([feature("rolling_mean", signal="flow", seconds=0)], r"rolling_mean\.seconds: .* greater than 0"),
+        ([feature("rolling_mean", signal="flow", seconds=float("inf"))], r"rolling_mean\.seconds: .* finite number"),
+        ([feature("spike_count", signal="flow", points=9)], r"spike_count\.sigma: Field required"),
+        ([feature("spike_count", signal="flow", points=9, sigma=0)], r"spike_count\.sigma: .* greater than 0"),
+        ([feature("percent", signal="flow", low=5, high=5)], "low must be below high, not low 5 and high 5"),
+        ([feature("distance", signal="flow")], r"features\.0\.distance\.from: Field required"),
+        ([feature("ratio", signal="flow")], r"ratio\.numerator: Field required.*ratio\.signal: Extra inputs"),
+        ([RATIO | {"name": "1st"}], r"features\.0\.ratio\.name: .*pattern"),
+        ([RATIO, RATIO], "features: shown is the name of 2 features"),
+        ([RATIO | {"name": "flow"}], "flow is the name of a signal already"),
+        ([RATIO | {"name": "cycle"}], "cycle is the name of a column of the project already"),
+        (
+            [RATIO | {"numerator": "speeed"}],
+            r"made of speeed, which is no signal of the type \(it has speed, flow, vibrat",
+        ),
+        ([RATIO | {"numerator": "flow"}], "shown divides flow by itself"),
+        (
+            [RATIO | {"offset": 0}],
+            r"divides by flow \+ 0, which can be zero within the limits \[0, 500\] of flow \(offset: above 0 or below -500\)",
+        ),
+        ([RATIO | {"offset": -3}, RATIO | {"numerator": "x"}], "of 2 features; .* can be zero .*; shown is made of x"),
+    ],
+)
+def test_derived_feature_with_a_mistake_is_refused_and_named(
+    tmp_path: Path, features: list[dict[str, Any]], said: str
+) -> None:
+    path = tmp_path / "pump.yaml"
+    path.write_text(yaml.safe_dump(pump(features=features)))
+    with pytest.raises(ConfigurationError, match=said):
+        load_asset_type(path)
+
+
+@pytest.mark.parametrize("offset", [1, 0.001, -500.5])
+def test_denominator_that_is_never_zero_within_the_limits_is_taken(offset: float) -> None:
+    kind = AssetType.model_validate(pump(features=[RATIO | {"offset": offset}]))
+    assert kind.derived_features[0].signals == ("vibration", "flow")
+
+
+def test_type_that_names_no_features_has_two_of_every_signal() -> None:
+    names = [feature.name for feature in AssetType.model_validate(pump()).derived_features]
+    assert names == [
+        "speed_rolling_mean_1h", "speed_spike_count", "flow_rolling_mean_1h", "flow_spike_count",
+        "vibration_rolling_mean_1h", "vibration_spike_count",
+    ]  # fmt: skip
+    assert AssetType.model_validate(pump(features=[])).derived_features == ()
+    signals = [{"name": name, "unit": "1", "limits": [0, 1]} for name in ("a", "a_spike_count", "x" * 64)]
+    names = [feature.name for feature in AssetType.model_validate(pump(signals=signals)).derived_features]
+    assert "a_spike_count" not in names
+    assert "x" * 64 + "_rolling_mean_1h" in names
+
+
+def test_fast_machine_has_the_features_of_its_windows_and_may_add_ratios() -> None:
+    fast = {"sampling_seconds": 0.01}
+    assert AssetType.model_validate(pump(**fast)).derived_features == ()
+    assert len(AssetType.model_validate(pump(**fast, features=[RATIO])).derived_features) == 1
+    with pytest.raises(
+        ValidationError, match=r"shown is of kind rms, but a machine read every 0.01 s \(below 0.05 s\)"
+    ):
+        AssetType.model_validate(pump(**fast, features=[feature("rms", signal="flow", points=5)]))
+    with pytest.raises(ValidationError, match="flow_mean is the name of a window's feature already"):
+        AssetType.model_validate(pump(**fast, features=[RATIO | {"name": "flow_mean"}]))
+
+
+def test_motor_names_the_six_features_of_a_motor() -> None:
+    motor = load_asset_type(CONFIGS / "motor.yaml")
+    assert [(feature.name, feature.kind, feature.signals) for feature in motor.derived_features] == [
+        ("voltage_rolling_mean_1h", "rolling_mean", ("voltage_v",)),
+        ("current_spike_count", "spike_count", ("current_a",)),
+        ("power_factor_efficiency_score", "percent", ("power_factor",)),
+        ("vibration_intensity_rms", "rms", ("vibration_g",)),
+        ("voltage_stability", "distance", ("voltage_v",)),
+        ("power_vibration_ratio", "ratio", ("vibration_g", "power_factor")),
+    ]
+    assert AssetType.model_validate_json(motor.model_dump_json()) == motor
+
+
 def test_asset_type_that_does_not_exist_names_those_that_do(tmp_path: Path) -> None:
     for name in ("pump", "fan"):
         (tmp_path / f"{name}.yaml").write_text(yaml.safe_dump(pump(name=name)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -68,8 +69,9 @@ def test_commands_are_those_that_the_documentation_names() -> None:
     assert names == {
         "", "data", "data get", "data list", "data show", "stage", "train", "evaluate", "predict", "serve", "ui", "demo",
         "phases", "phases study", "asset", "asset check", "asset new", "calibrate", "score", "simulate", "monitor", "demo-motor",
+        "demo-stream",
         "services", "services start", "services stop", "services status", "stream", "stream replay", "stream dead-letters",
-        "stream work",
+        "stream work", "stream throughput", "live",
     }  # fmt: skip
 
 
@@ -183,6 +185,33 @@ def test_asset_check_of_a_good_file_sums_it_up(
 ) -> None:
     assert run(monkeypatch, "asset", "check", str(PROJECT / "configs" / "assets" / "turbofan.yaml")) == 0
     assert capsys.readouterr().out == "turbofan: 24 signals, failure horizon 30 cycles\n"
+    assert run(monkeypatch, "asset", "check", str(PROJECT / "configs" / "assets" / "motor.yaml")) == 0
+    assert capsys.readouterr().out == "motor: 4 signals, failure horizon 30 cycles, 6 derived features\n"
+
+
+def test_asset_check_names_a_mistake_in_a_derived_feature(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    motor = home / "configs" / "assets" / "motor.yaml"
+    motor.write_text(motor.read_text().replace(", offset: 0.01", ""))
+    assert run(monkeypatch, "asset", "check", str(motor)) != 0
+    said = capsys.readouterr().err
+    assert "power_vibration_ratio divides by power_factor + 0, which can be zero within the limits [0, 1]" in said
+
+
+def test_calibrate_shows_what_was_learnt_of_derived_features(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    values = np.random.default_rng(1).normal([230, 15, 0.92, 0.15], [2, 1, 0.02, 0.02], (200, 4))
+    table = pd.DataFrame(values, columns=["voltage_v", "current_a", "power_factor", "vibration_g"])
+    table.insert(0, "timestamp", np.arange(200.0))
+    table.to_csv(home / "healthy.csv", index=False)
+    arguments = ("--type", "motor", "--data", str(home / "healthy.csv"), "--no-track")
+    assert run(monkeypatch, "calibrate", *arguments) == 0
+    said = capsys.readouterr().out
+    assert re.search(r"  derived features: voltage_rolling_mean_1h (229\.\d|230(\.\d)?) \(std 0\.\d+\), ", said)
+    for name in ("current_spike_count", "power_factor_efficiency_score", "voltage_stability", "power_vibration_ratio"):
+        assert f"{name} " in said
 
 
 def test_predict_scores_a_file(

@@ -12,10 +12,17 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import TypeAdapter, ValidationError
 from starlette.concurrency import run_in_threadpool
 
-from smart_sentry.api.desk import Desk
-from smart_sentry.api.documentation import refusal
+from smart_sentry.api.desk import Desk, status_of
+from smart_sentry.api.documentation import refusal, refusal_of_readings
 from smart_sentry.api.errors import BrokenJson, InvalidRequest
-from smart_sentry.contracts.monitoring import Name, ReadingBatch, ReadingsTaken, ReadingWindow, SensorReading
+from smart_sentry.contracts.monitoring import (
+    Name,
+    ReadingBatch,
+    ReadingsPublished,
+    ReadingsTaken,
+    ReadingWindow,
+    SensorReading,
+)
 from smart_sentry.contracts.prediction import ErrorDetail
 from smart_sentry.stores.span import Span
 
@@ -23,6 +30,13 @@ MOST_HISTORY = 10_000
 MOST_READINGS = 60_000
 """Readings of one request: ten minutes at 100 Hz. Others wait while they are judged."""
 BODY_REFUSALS: dict[int | str, dict[str, Any]] = {code: refusal(code) for code in (400, 413, 415)}
+_ANSWERS: dict[int | str, dict[str, Any]] = BODY_REFUSALS | {
+    202: {
+        "description": "Readings go through Apache Kafka (SMART_SENTRY_INGEST=kafka), which has all of them; workers judge them.",
+        "model": ReadingsPublished,
+    },
+    503: refusal_of_readings(),
+}
 Count = Callable[[Request, int], None]
 
 _WINDOWS = TypeAdapter(list[ReadingWindow])
@@ -41,12 +55,12 @@ def add_data_routes(router: APIRouter, desk: Desk, may: dict[str, Any], count: C
     """
 
     @router.post(
-        "/data/simple", responses=BODY_REFUSALS, tags=["data"], dependencies=may["ingest"],
-        summary="Store and judge one reading",
+        "/data/simple", responses=_ANSWERS, tags=["data"], dependencies=may["ingest"],
+        summary="Store and judge one reading", response_model=ReadingsTaken,
     )  # fmt: skip
-    async def simple(reading: SensorReading, request: Request) -> ReadingsTaken:
+    async def simple(reading: SensorReading, request: Request) -> Response:
         count(request, 1)
-        return await desk.gather(reading)
+        return _answer(await desk.take_one(reading))
 
     @router.post(
         "/data/batch", tags=["data"], dependencies=may["ingest"],
@@ -54,12 +68,11 @@ def add_data_routes(router: APIRouter, desk: Desk, may: dict[str, Any], count: C
         description="Rows: any readings of any assets. Columns: one window of equally spaced readings of an asset, or a list of"
         f" windows. All of a request is taken or nothing; at most {MOST_READINGS} readings.",
         openapi_extra={"requestBody": {"required": True, "content": {"application/json": _documented()}}},
-        responses=BODY_REFUSALS, response_model=ReadingsTaken,
+        responses=_ANSWERS, response_model=ReadingsTaken,
     )  # fmt: skip
     async def batch(request: Request) -> Response:
         body = await request.body()
-        taken = await run_in_threadpool(_take, desk, body, lambda readings: count(request, readings))
-        return Response(taken.__pydantic_serializer__.to_json(taken), media_type="application/json")
+        return _answer(await run_in_threadpool(_take, desk, body, lambda readings: count(request, readings)))
 
     @router.get(
         "/data/history", tags=["data"], dependencies=may["read"], summary="Readings and assessments, newest first"
@@ -118,7 +131,11 @@ def parse_batch(body: bytes) -> list[SensorReading] | list[ReadingWindow]:
     return readings
 
 
-def _take(desk: Desk, body: bytes, count: Callable[[int], None]) -> ReadingsTaken:
+def _answer(taken: ReadingsTaken | ReadingsPublished) -> Response:
+    return Response(taken.__pydantic_serializer__.to_json(taken), status_of(taken), media_type="application/json")
+
+
+def _take(desk: Desk, body: bytes, count: Callable[[int], None]) -> ReadingsTaken | ReadingsPublished:
     readings = parse_batch(body)
     count(_count(readings))
     if isinstance(readings[0], ReadingWindow):

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from smart_sentry.api.gathering import Gatherer
-from smart_sentry.contracts.monitoring import ReadingsTaken, ReadingWindow, SensorReading
+from smart_sentry.api.ingest import KafkaIngest
+from smart_sentry.contracts.monitoring import ReadingsPublished, ReadingsTaken, ReadingWindow, SensorReading
 from smart_sentry.plant.calibrations import Calibrations, Track
 from smart_sentry.plant.incoming import Incoming, IncomingWindow, ids_of_window, times_of_window
 from smart_sentry.plant.plant import Plant, Taken
@@ -17,6 +18,8 @@ from smart_sentry.plant.purge import settle_purges
 from smart_sentry.plant.retention import Retention
 
 _SOURCE = "http"
+_AT_ONCE = 4
+"""Readings that are judged and stored on the event loop: in less time than it takes to hand them to a thread and back."""
 
 
 class Desk:
@@ -27,15 +30,20 @@ class Desk:
         archive_folder: where purged data go.
         retention_days: how long measurements are kept; None: for ever.
         track: told of every accepted calibration; None: nobody is.
+        open_ingest: takes readings for workers; None: the plant itself judges and stores them.
     """
 
     def __init__(
         self, open_plant: Callable[[], Plant], archive_folder: Path, retention_days: float | None = None,
-        track: Track | None = None,
+        track: Track | None = None, open_ingest: Callable[[Plant], KafkaIngest] | None = None,
     ) -> None:  # fmt: skip
         self._open_plant, self._retention_days, self._track = open_plant, retention_days, track
+        self._open_ingest = open_ingest
+        self._ingest: KafkaIngest | None = None
         self.archive_folder = archive_folder
-        self.gather: Gatherer[SensorReading, ReadingsTaken] = Gatherer(self._take_each, thread="readings")
+        self.gather: Gatherer[SensorReading, ReadingsTaken] = Gatherer(
+            self._take_each, inline=_AT_ONCE, at_once=self._take_each_at_once, thread="readings"
+        )
         self.plant: Plant
         self.calibrations: Calibrations
         self._retention: Retention | None = None
@@ -44,6 +52,8 @@ class Desk:
         """Opens the plant and settles what a stop cut off."""
         self.plant = self._open_plant()
         settle_purges(self.plant)
+        if self._open_ingest is not None:
+            self._ingest = self._open_ingest(self.plant)
         self.calibrations = Calibrations(self.plant, self._track)
         if self._retention_days is not None:
             self._retention = Retention(self.plant, self._retention_days)
@@ -52,32 +62,50 @@ class Desk:
     def close(self) -> None:
         """Stores the state of the monitors and lets go of the database."""
         self.gather.close()
+        if self._ingest is not None:
+            self._ingest.close()
         self.calibrations.close()
         if self._retention is not None:
             self._retention.close()
         with self.plant.lock, self.plant.store.transaction() as batch:
             self.plant.save(batch)
+        if self.plant.publisher is not None:
+            self.plant.publisher.close()
         self.plant.store.close()
 
-    def take(self, readings: Sequence[SensorReading]) -> ReadingsTaken:
+    async def take_one(self, reading: SensorReading) -> ReadingsTaken | ReadingsPublished:
+        """Takes one reading, from the event loop."""
+        if self._ingest is not None:
+            return await self._ingest.take_one(self._incoming([reading])[0])
+        return await self.gather(reading)
+
+    def take(self, readings: Sequence[SensorReading]) -> ReadingsTaken | ReadingsPublished:
         """Takes readings of one request, all or none."""
         incoming = self._incoming(readings)
+        if self._ingest is not None:
+            return self._ingest.take(incoming)
         return _told([one.reading_id for one in incoming], self.plant.take(incoming, _SOURCE))
 
-    def take_windows(self, windows: Sequence[ReadingWindow]) -> ReadingsTaken:
+    def take_windows(self, windows: Sequence[ReadingWindow]) -> ReadingsTaken | ReadingsPublished:
         """Takes windows of one request, all or none."""
         incoming = [_window(window) for window in windows]
+        if self._ingest is not None:
+            return self._ingest.take_windows(incoming)
         return _told([name for one in incoming for name in one.reading_ids], self.plant.take_windows(incoming, _SOURCE))
+
+    def purged(self, asset_id: str | None) -> None:
+        """An asset, or everybody, is not known any more."""
+        if self._ingest is not None:
+            self._ingest.forget(asset_id)
 
     def _take_each(self, readings: Sequence[SensorReading]) -> list[ReadingsTaken]:
         incoming = self._incoming(readings)
-        taken = self.plant.take(incoming, _SOURCE)
-        return [
-            ReadingsTaken.model_construct(
-                accepted=int(new), duplicates=int(not new), flagged=int(flag), event_ids=[one.reading_id]
-            )
-            for one, new, flag in zip(incoming, taken.new.tolist(), taken.flag.tolist(), strict=True)
-        ]
+        return _told_each(incoming, self.plant.take(incoming, _SOURCE))
+
+    def _take_each_at_once(self, readings: Sequence[SensorReading]) -> list[ReadingsTaken] | None:
+        incoming = self._incoming(readings)
+        taken = self.plant.take_at_once(incoming, _SOURCE)
+        return None if taken is None else _told_each(incoming, taken)
 
     def _incoming(self, readings: Sequence[SensorReading]) -> list[Incoming]:
         now = self.plant.clock()
@@ -89,6 +117,11 @@ class Desk:
             )
             for reading in readings
         ]  # fmt: skip
+
+
+def status_of(taken: ReadingsTaken | ReadingsPublished) -> int:
+    """The status code that tells what became of readings: judged and stored, or in Kafka."""
+    return 202 if isinstance(taken, ReadingsPublished) else 200
 
 
 def _new_id() -> str:
@@ -109,3 +142,12 @@ def _told(names: list[str], taken: Taken) -> ReadingsTaken:
     return ReadingsTaken.model_construct(
         accepted=accepted, duplicates=len(names) - accepted, flagged=int(np.count_nonzero(taken.flag)), event_ids=names
     )
+
+
+def _told_each(incoming: Sequence[Incoming], taken: Taken) -> list[ReadingsTaken]:
+    return [
+        ReadingsTaken.model_construct(
+            accepted=int(new), duplicates=int(not new), flagged=int(flag), event_ids=[one.reading_id]
+        )
+        for one, new, flag in zip(incoming, taken.new.tolist(), taken.flag.tolist(), strict=True)
+    ]

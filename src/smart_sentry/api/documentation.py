@@ -63,6 +63,21 @@ def with_prediction(document: dict[str, Any], bundle: Bundle | None) -> dict[str
     return document
 
 
+def refusal_of_readings() -> dict[str, Any]:
+    """How a 503 of the routes that take readings is documented."""
+    reason = (
+        "The database, or Apache Kafka where readings go through it, does not answer or has no room; send them again."
+    )
+    example = error_body("not_published", reason)
+    return refusal(503) | {
+        "description": reason,
+        "content": {
+            "application/json": {"schema": {"$ref": _REF.format(model="ErrorBody")}, "example": example.model_dump()}
+        },
+        "headers": _RETRY_AFTER,
+    }
+
+
 def refusal(status: int) -> dict[str, Any]:
     """How a refusal is documented."""
     code = next((code for known, code in STATUS_OF.values() if known == status), "internal_error")

@@ -10,10 +10,12 @@ from smart_sentry.contracts.prediction import Error, ErrorBody, ErrorDetail
 from smart_sentry.errors import (
     ActionRefused,
     ChecksumMismatch,
+    IngestBusy,
     InsufficientData,
     InvalidReadings,
     ModelUnavailable,
     NotConfirmed,
+    NotPublished,
     NotStored,
     SmartSentryError,
     StateForbids,
@@ -110,6 +112,8 @@ STATUS_OF: dict[type[SmartSentryError], tuple[int, str]] = {
     StateForbids: (409, "state_forbids"),
     ActionRefused: (409, "action_refused"),
     StoreUnavailable: (503, "store_unavailable"),
+    NotPublished: (503, "not_published"),
+    IngestBusy: (503, "ingest_busy"),
     ModelUnavailable: (503, "model_unavailable"),
     ChecksumMismatch: (503, "model_unavailable"),
 }
@@ -132,7 +136,9 @@ def http_error(error: Exception) -> tuple[int, ErrorBody]:
 def error_response(error: Exception) -> JSONResponse:
     """The answer to a request that failed."""
     status, body = http_error(error)
-    headers = {"retry-after": str(error.retry_after_seconds)} if isinstance(error, TooManyRequests) else None
+    headers = None
+    if isinstance(error, TooManyRequests | NotPublished | IngestBusy):
+        headers = {"retry-after": str(error.retry_after_seconds)}
     return JSONResponse(body.model_dump(), status, headers)
 
 

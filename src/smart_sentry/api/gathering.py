@@ -32,14 +32,18 @@ class Gatherer(Generic[Asked, Told]):
         most: a pass takes no further request that would make it heavier.
         inline: a pass up to this weight runs on the event loop, which is faster than to hand it to a thread; a heavier one
             runs in a thread, and meanwhile the loop decodes the next requests.
+        at_once: answers a pass on the event loop instead of `answer` without waiting for anybody; where it says None or
+            raises, it has done nothing, and `answer` is asked in the thread.
         thread: name of the thread.
     """
 
     def __init__(
         self, answer: Callable[[Sequence[Asked]], Sequence[Told]], *, weigh: Callable[[Asked], int] = lambda _: 1,
-        most: int = 1000, inline: int = 0, thread: str = "gatherer",
+        most: int = 1000, inline: int = 0, at_once: Callable[[Sequence[Asked]], Sequence[Told] | None] | None = None,
+        thread: str = "gatherer",
     ) -> None:  # fmt: skip
         self._answer, self._weigh, self._most, self._inline = answer, weigh, most, inline
+        self._at_once = at_once
         self._waiting: deque[_Job[Asked, Told]] = deque()
         self._busy = False
         self._thread = ThreadPoolExecutor(1, thread)
@@ -62,11 +66,19 @@ class Gatherer(Generic[Asked, Told]):
         jobs, weight = self._gather()
         if not jobs:
             self._busy = False
-        elif weight <= self._inline:
-            _settle(jobs, self._outcomes(jobs))
+        elif weight <= self._inline and (outcomes := self._outcomes_at_once(jobs)) is not None:
+            _settle(jobs, outcomes)
             loop.call_soon(self._next_pass, loop)
         else:
             self._thread.submit(self._run, jobs, loop)
+
+    def _outcomes_at_once(self, jobs: list[_Job[Asked, Told]]) -> Sequence[Told | Exception] | None:
+        if self._at_once is None:
+            return self._outcomes(jobs)
+        try:
+            return self._at_once([job.asked for job in jobs])
+        except Exception:  # noqa: BLE001 - `answer` comes upon it again, and tells whom it concerns
+            return None
 
     def _gather(self) -> tuple[list[_Job[Asked, Told]], int]:
         jobs: list[_Job[Asked, Told]] = []

@@ -9,6 +9,8 @@ from prometheus_client.multiprocess import MultiProcessCollector
 
 from smart_sentry.bundle import Bundle
 from smart_sentry.contracts.failure import FailureAssessment
+from smart_sentry.feed.collector import FeedCollector
+from smart_sentry.feed.publisher import FeedPublisher
 
 _SECONDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 _REQUESTS = (1, 2, 4, 8, 16, 32, 64, 128)
@@ -20,7 +22,7 @@ class ServiceMetrics:
     """The counters of one service. Each has its own registry, so that two services in a process do not mix."""
 
     def __init__(self) -> None:
-        self._registry = CollectorRegistry()
+        self._registry, self._feed = CollectorRegistry(), CollectorRegistry()
         self._requests = Counter(
             "smart_sentry_predict_requests_total", "Answered prediction requests", ["status"], registry=self._registry
         )
@@ -50,6 +52,11 @@ class ServiceMetrics:
         else:
             self._ready.labels(bundle.manifest.dataset, bundle.version).set(1)
 
+    def feeds(self, publisher: FeedPublisher | None) -> None:
+        """Tells what becomes of the live feed; None: there is no Redis."""
+        self._feed = CollectorRegistry()
+        self._feed.register(FeedCollector(publisher))
+
     def passed(self, requests: int) -> None:
         """One pass of the model has answered so many requests."""
         self._batch.observe(requests)
@@ -68,8 +75,8 @@ class ServiceMetrics:
 
     def exposition(self) -> bytes:
         """The text that Prometheus scrapes: of all worker processes where they share a folder, else of this one."""
+        together = self._registry
         if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
             together = CollectorRegistry()
             MultiProcessCollector(together)  # type: ignore[no-untyped-call]
-            return generate_latest(together)
-        return generate_latest(self._registry)
+        return generate_latest(together) + generate_latest(self._feed)

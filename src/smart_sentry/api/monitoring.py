@@ -211,4 +211,6 @@ def _add_system(router: APIRouter, desk: Desk, may: dict[str, Any]) -> None:
     )
     def delete(asked: messages.PurgeRequest) -> dict[str, Any]:
         folder = desk.archive_folder if asked.archive else None
-        return purge(desk.plant, asked.asset_id, asked.confirm, folder, asked.author)
+        told = purge(desk.plant, asked.asset_id, asked.confirm, folder, asked.author)
+        desk.purged(asked.asset_id)
+        return told

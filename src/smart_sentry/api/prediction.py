@@ -23,6 +23,7 @@ from smart_sentry.api.desk import Desk
 from smart_sentry.api.documentation import refusal, with_prediction
 from smart_sentry.api.endpoint import PATH, PredictionEndpoint
 from smart_sentry.api.errors import STATUS_NAMES, BrokenJson, InvalidRequest, error_body, error_response
+from smart_sentry.api.ingest import ingest_of
 from smart_sentry.api.keys import ApiKeys
 from smart_sentry.api.metrics import CONTENT_TYPE, ServiceMetrics
 from smart_sentry.api.model import ModelDescription, describe
@@ -58,7 +59,9 @@ def create_app(
     served, metrics = ServedModel(load), ServiceMetrics()
     batcher = AdaptiveBatcher(lambda histories: answer_histories(served.bundle(), histories), metrics.passed)
     archive = settings.home / "data" / "archive"
-    desk = None if open_plant is None else Desk(open_plant, archive, settings.retention_days, track)
+    desk = (
+        None if open_plant is None else Desk(open_plant, archive, settings.retention_days, track, ingest_of(settings))
+    )
     endpoint = PredictionEndpoint(served, settings, batcher, metrics)
 
     @asynccontextmanager
@@ -66,6 +69,7 @@ def create_app(
         served.start()
         if desk is not None:
             desk.start()
+            metrics.feeds(desk.plant.publisher)
         endpoint.start()
         metrics.loaded(served.loaded)
         gc.collect()

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from pydantic import ValidationError
 
 from smart_sentry.api.body import JSON, Message, Receive, Scope, Send
-from smart_sentry.api.desk import Desk
+from smart_sentry.api.desk import Desk, status_of
 from smart_sentry.api.errors import Forbidden, RequestRefused, Unauthorised, error_response
 from smart_sentry.api.keys import ApiKeys
 from smart_sentry.api.rates import RateLimits
@@ -76,7 +76,7 @@ class ReadingShortcut:
     ) -> None:
         try:
             self._admit(scope, key)
-            taken = await self._desk.gather(reading)
+            taken = await self._desk.take_one(reading)
         except Exception as error:  # noqa: BLE001 - the outermost loop: whatever failed is logged, the client gets a whole answer
             if not isinstance(error, SmartSentryError):
                 _log.exception("a reading was not taken")
@@ -86,7 +86,7 @@ class ReadingShortcut:
             return
         body = taken.__pydantic_serializer__.to_json(taken)
         headers = [(b"content-length", str(len(body)).encode()), (b"content-type", JSON.encode())]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.start", "status": status_of(taken), "headers": headers})
         await send({"type": "http.response.body", "body": body})
 
     def _admit(self, scope: Scope, key: str | None) -> None:

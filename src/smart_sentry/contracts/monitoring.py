@@ -92,6 +92,15 @@ class ReadingsTaken(_Strict):
     event_ids: list[str]
 
 
+class ReadingsPublished(_Strict):
+    """Readings that Apache Kafka has acknowledged; a worker judges and stores them."""
+
+    accepted: int = Field(
+        description="readings that Kafka has; one that was known already is then dropped by its event_id"
+    )
+    event_ids: list[str]
+
+
 class CalibrationRequest(_Strict):
     """Which asset to calibrate, on how much of its past."""
 

@@ -15,12 +15,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from smart_sentry.contracts.derived_features import Ratio
 from smart_sentry.detection.covariance import Detector, Normal
 from smart_sentry.detection.isolation import Forest
 from smart_sentry.detection.settings import Settings
 from smart_sentry.errors import ChecksumMismatch, ModelUnavailable
 from smart_sentry.features.storage import write_arrays
 from smart_sentry.files import sha256_of, write_json
+from smart_sentry.phases import Phase
 
 FloatArray = NDArray[np.float64]
 
@@ -32,7 +34,10 @@ _AGAIN = "Calibrate the asset again, or roll back to an earlier baseline."
 
 @dataclass(frozen=True)
 class FeatureStatistics:
-    """Mean, standard deviation, least and greatest value of each feature (features,) over the calibration, for people."""
+    """Mean, standard deviation, least and greatest value of each feature (features,) over the calibration, for people.
+
+    A feature without a single value is left out.
+    """
 
     names: tuple[str, ...]
     mean: FloatArray
@@ -43,9 +48,11 @@ class FeatureStatistics:
     @classmethod
     def of(cls, names: Sequence[str], values: FloatArray) -> FeatureStatistics:
         """Learns from (steps, features)."""
+        known = np.isfinite(values).any(axis=0)
+        found = values[:, known]
         return cls(
-            tuple(names), np.nanmean(values, axis=0), np.nanstd(values, axis=0), np.nanmin(values, axis=0),
-            np.nanmax(values, axis=0),
+            tuple(np.asarray(names, dtype=object)[known]), np.nanmean(found, axis=0), np.nanstd(found, axis=0),
+            np.nanmin(found, axis=0), np.nanmax(found, axis=0),
         )  # fmt: skip
 
     def as_dict(self) -> dict[str, dict[str, float]]:
@@ -81,6 +88,7 @@ class Acceptance:
         missing: share of values that were missing or masked.
         grade: A to F.
         remarks: what kept it from a better grade.
+        derived: names of the derived features whose statistics the baseline has.
     """
 
     readings: int
@@ -95,6 +103,7 @@ class Acceptance:
     missing: float
     grade: str
     remarks: tuple[str, ...]
+    derived: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -114,6 +123,7 @@ class Baseline:
         adaptation: (channels,) rates of the slow means that channels without a normal value are judged by; 0 for the others.
         acceptance: the report.
         created: ISO 8601 time.
+        ratios: of two sensors each, as the asset type declared them when it was calibrated.
     """
 
     asset_id: str
@@ -131,6 +141,12 @@ class Baseline:
     acceptance: Acceptance
     created: str
     version: str = field(default="", compare=False)
+    ratios: tuple[Ratio, ...] = ()
+
+    @property
+    def steady(self) -> PhaseBaseline:
+        """What is normal in steady operation; of the first phase where that was not calibrated."""
+        return self.phases.get(Phase.STEADY) or next(iter(self.phases.values()))
 
     def save(self, folder: Path) -> str:
         """Writes both files, the facts last, and returns the version."""
@@ -143,7 +159,8 @@ class Baseline:
                 name: {"steps": part.steps, "features": list(part.statistics.names)} for name, part in self.phases.items()
             },
             "forest_limits": [None if part is None else part.limit for part in (self.reading_forest, self.window_forest)],
-            "acceptance": vars(self.acceptance) | {"remarks": list(self.acceptance.remarks)},
+            "acceptance": vars(self.acceptance),
+            "ratios": [ratio.model_dump() for ratio in self.ratios],
             "sha256": checksum,
         }  # fmt: skip
         write_json(folder / FACTS, facts)
@@ -176,7 +193,8 @@ class Baseline:
             )
             for name, entry in facts["phases"].items()
         }
-        acceptance = Acceptance(**facts["acceptance"] | {"remarks": tuple(facts["acceptance"]["remarks"])})
+        report = facts["acceptance"]
+        lists = {name: tuple(report.get(name, ())) for name in ("remarks", "derived")}
         forests = [
             None if limit is None else Forest(**{key: arrays[f"{name}/{key}"] for key in _FOREST}, limit=limit)
             for name, limit in zip(("reading_forest", "window_forest"), facts["forest_limits"], strict=True)
@@ -184,8 +202,8 @@ class Baseline:
         return cls(
             facts["asset_id"], facts["asset_type"], facts["sampling_seconds"], tuple(facts["channels"]),
             Settings(*_parts(arrays, "settings", _SETTINGS)), phases, facts["phase_rule"], forests[0], forests[1],
-            arrays["longest_run"], arrays["spike_limit"], arrays["adaptation"], acceptance, facts["created"],
-            facts["sha256"][:12],
+            arrays["longest_run"], arrays["spike_limit"], arrays["adaptation"], Acceptance(**report | lists),
+            facts["created"], facts["sha256"][:12], tuple(Ratio.model_validate(one) for one in facts.get("ratios", ())),
         )  # fmt: skip
 
     def _arrays(self) -> dict[str, NDArray[Any]]:

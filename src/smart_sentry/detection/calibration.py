@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smart_sentry.assets import AssetType
+from smart_sentry.contracts.derived_features import Ratio
 from smart_sentry.detection.adaptation import adaptation_rates, slow_means
 from smart_sentry.detection.baseline import Acceptance, Baseline, FeatureStatistics, PhaseBaseline
 from smart_sentry.detection.covariance import few_and_short, fit_detector, fit_normal
@@ -17,6 +18,7 @@ from smart_sentry.detection.settings import Settings
 from smart_sentry.detection.statistics import smooth
 from smart_sentry.detection.wander import offsets
 from smart_sentry.errors import ContaminatedCalibration, InsufficientData
+from smart_sentry.features.derived import derived_features
 from smart_sentry.features.steps import StepMaker, Steps, channel_names, window_feature_names, window_length
 from smart_sentry.phase_machine import UNKNOWN, PhaseMachine, PhaseNumbers, learn_phase_numbers
 from smart_sentry.phases import PHASES, Phase
@@ -93,8 +95,7 @@ def calibrate(asset_id: str, asset_type: AssetType, readings: Readings, *, creat
     healthy, channels = healthy_steps(asset_type, readings), channel_names(asset_type)
     settings = Settings.of(healthy.steps.settings, asset_type, seed)
     terms = settings.terms(healthy.steps.settings)
-    names = window_feature_names(asset_type) if healthy.steps.window.shape[1] else channels
-    shown = healthy.steps.window if healthy.steps.window.shape[1] else healthy.steps.channels
+    names, shown = shown_features(asset_type, healthy, readings.seconds)
     rates = np.zeros(len(channels)) if asset_type.phase is not None else adaptation_rates(_rest(healthy, terms))
     healthy = _around_slow_means(healthy, rates)
     steps = healthy.steps
@@ -124,6 +125,9 @@ def calibrate(asset_id: str, asset_type: AssetType, readings: Readings, *, creat
     commanded = np.isin(asset_type.signal_names, asset_type.setting_names)  # a setting that is held or jumps is no flaw
     span = float(readings.seconds[-1] - readings.seconds[0])
     acceptance = _acceptance(rows, span, healthy, np.concatenate(held_out), worst[0][1], asset_type, unsettled)
+    have = {name for part in phases.values() for name in part.statistics.names}
+    derived = [feature for feature in asset_type.derived_features if feature.name in have]
+    acceptance = replace(acceptance, derived=tuple(feature.name for feature in derived))
     return Baseline(
         asset_id=asset_id, asset_type=asset_type.name, sampling_seconds=asset_type.sampling_seconds, channels=channels,
         settings=settings, phases=phases, phase_rule=None if healthy.numbers is None else healthy.numbers._asdict(),
@@ -131,6 +135,7 @@ def calibrate(asset_id: str, asset_type: AssetType, readings: Readings, *, creat
         longest_run=np.where(commanded, 0, longest_runs(readings.values)),
         spike_limit=np.where(commanded, np.inf, spike_limits(healthy.values, asset_type.sampling_seconds)),
         adaptation=rates, acceptance=acceptance, created=created,
+        ratios=tuple(one for one in derived if isinstance(one, Ratio) and {*one.signals} <= {*asset_type.sensor_names}),
     )  # fmt: skip
 
 
@@ -152,6 +157,26 @@ def healthy_steps(asset_type: AssetType, readings: Readings) -> HealthySteps:
     return HealthySteps(
         steps, phase[steps.row], restarts, pauses, starts, numbers, float(np.mean(flaws != GOOD)), values
     )
+
+
+def shown_features(
+    asset_type: AssetType, healthy: HealthySteps, seconds: FloatArray
+) -> tuple[tuple[str, ...], FloatArray]:
+    """What a baseline shows of its steps: names, and (steps, features).
+
+    Those of single readings are the sensors and the derived features, those of windows the windows' and the ratios of means.
+
+    Args:
+        seconds: (rows,) time of each reading.
+    """
+    derived, steps = asset_type.derived_features, healthy.steps
+    names = tuple(feature.name for feature in derived)
+    if not asset_type.is_fast:
+        found = derived_features(derived, asset_type.signal_names, healthy.values, seconds)[steps.row]
+        return channel_names(asset_type) + names, np.hstack([steps.channels, found])
+    means = np.hstack([steps.channels[:, : len(asset_type.sensor_names)], steps.settings])
+    found = derived_features(derived, asset_type.sensor_names + asset_type.setting_names, means, seconds[steps.row])
+    return window_feature_names(asset_type) + names, np.hstack([steps.window, found])
 
 
 def _phase_of(asset_type: AssetType, values: FloatArray) -> tuple[IntArray, PhaseNumbers | None]:

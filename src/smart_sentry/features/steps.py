@@ -17,21 +17,18 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from smart_sentry.assets import AssetType
+from smart_sentry.assets import WINDOW_STATISTICS, AssetType
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
 
-FAST_BELOW_SECONDS = 0.05
-WINDOW_STATISTICS = ("mean", "std", "peak_to_peak", "rms")
 _LOG_FLOOR = 1e-9
 
 
 def window_length(asset_type: AssetType) -> int:
     """Readings in a step: 1, or a second's worth of a fast machine."""
-    seconds = asset_type.sampling_seconds
-    return 1 if seconds >= FAST_BELOW_SECONDS else max(2, round(1.0 / seconds))
+    return max(2, round(1.0 / asset_type.sampling_seconds)) if asset_type.is_fast else 1
 
 
 def channel_names(asset_type: AssetType) -> tuple[str, ...]:

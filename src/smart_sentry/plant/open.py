@@ -9,6 +9,7 @@ from smart_sentry.bundle import Bundle
 from smart_sentry.champion import load_champion
 from smart_sentry.config import Settings
 from smart_sentry.errors import ChecksumMismatch, ModelUnavailable
+from smart_sentry.feed.open import open_publisher
 from smart_sentry.plant.plant import Plant
 from smart_sentry.stores.store import Store
 
@@ -16,14 +17,17 @@ _log = logging.getLogger(__name__)
 
 
 def open_plant(settings: Settings) -> Plant:
-    """The plant with every asset type of configs/assets, the served champion and the database of the settings.
+    """The plant with every asset type of configs/assets, the served champion, and the database and feed of the settings.
 
     Raises:
-        ConfigurationError: an asset type or the database's address is wrong.
+        ConfigurationError: an asset type, or the database's or Redis' address is wrong.
         StoreUnavailable: the database cannot be reached.
     """
-    model = failure_model_of(settings)
-    return Plant(load_asset_types(settings), settings.models_folder, Store(settings.database_url), failure_model=model)
+    types, model, store = load_asset_types(settings), failure_model_of(settings), Store(settings.database_url)
+    publisher = open_publisher(settings, store)
+    if publisher is not None:
+        publisher.start()
+    return Plant(types, settings.models_folder, store, failure_model=model, publisher=publisher)
 
 
 def load_asset_types(settings: Settings) -> dict[str, AssetType]:

@@ -23,7 +23,9 @@ from smart_sentry.plant.incoming import (
 
 @dataclass(frozen=True)
 class Part:
-    """Readings of assets of one type, in the order in which they came.
+    """Readings of assets of one type: asset by asset, each asset's in the order in which they came.
+
+    Databases take neighbours of an index together, in half the time.
 
     Attributes:
         asset_type: its name.
@@ -44,11 +46,19 @@ class Part:
 
     def only(self, chosen: NDArray[np.bool_]) -> Part:
         """The rows that are chosen, (rows,)."""
-        rows = np.flatnonzero(chosen).tolist()
+        return self._rows(np.flatnonzero(chosen))
+
+    def by_asset(self) -> Part:
+        """The same rows asset by asset."""
+        order = sorted(range(len(self.assets)), key=self.assets.__getitem__)
+        return self._rows(np.array(order, dtype=np.int64))
+
+    def _rows(self, places: NDArray[np.int64]) -> Part:
+        rows = places.tolist()
         return Part(
-            self.asset_type, self.positions[chosen], [self.assets[row] for row in rows],
-            [self.reading_ids[row] for row in rows], self.seconds[chosen], self.values[chosen],
-            None if self.received is None else self.received[chosen],
+            self.asset_type, self.positions[places], [self.assets[row] for row in rows],
+            [self.reading_ids[row] for row in rows], self.seconds[places], self.values[places],
+            None if self.received is None else self.received[places],
         )  # fmt: skip
 
 
@@ -81,6 +91,8 @@ class Sorter:
                 name = reading.asset_type or type_by_signals(self.asset_types, list(reading.values), position)
                 of_new[reading.asset_id] = self._known(name, position, "asset_type")
             positions.setdefault(name, []).append(position)
+        for its in positions.values():
+            its.sort(key=lambda at: readings[at].asset_id)
         return [self._part(name, [readings[at] for at in its], its) for name, its in positions.items()]
 
     def windows(self, windows: Sequence[IncomingWindow]) -> list[Part]:
@@ -107,7 +119,7 @@ class Sorter:
                 values_of_window(self.asset_types[name], window, at, field),
             ))  # fmt: skip
             at += count
-        return [_joined(its) for its in parts.values()]
+        return [_joined(sorted(its, key=lambda part: part.assets[0])) for its in parts.values()]
 
     def _known(self, name: str, position: int, field: str) -> str:
         if name not in self.asset_types:

@@ -23,29 +23,26 @@ from smart_sentry.bundle import Bundle
 from smart_sentry.contracts.alarms import AlarmAction, AlarmTransition
 from smart_sentry.detection.baseline import Baseline
 from smart_sentry.errors import ActionRefused, StateForbids, UnknownAsset
-from smart_sentry.health.degradation import RISKS, health, risk
-from smart_sentry.phases import PHASES
+from smart_sentry.feed.judged_rows import JudgedRows
+from smart_sentry.feed.publisher import FeedPublisher
 from smart_sentry.plant.condition_watch import ConditionWatch
 from smart_sentry.plant.failure_watch import FailureWatch
 from smart_sentry.plant.incoming import Incoming, IncomingWindow
 from smart_sentry.plant.parts import Part, Sorter
-from smart_sentry.plant.watch import Judged, Watch
-from smart_sentry.stores.alarm_log import AlarmState
-from smart_sentry.stores.assessments import AssessmentRows
+from smart_sentry.plant.verdicts import Verdict, alarm_states, judge, rows_of
+from smart_sentry.plant.watch import Watch
 from smart_sentry.stores.asset_states import AssetState, State
 from smart_sentry.stores.audit import AuditEntry
 from smart_sentry.stores.baseline_index import ActiveBaseline
-from smart_sentry.stores.predictions import PredictionRows
-from smart_sentry.stores.readings import ReadingRows
 from smart_sentry.stores.store import Batch, Store
+from smart_sentry.stores.writer import Busy
 
 FloatArray = NDArray[np.float64]
 
 _log = logging.getLogger(__name__)
 _CATCH_UP_ROWS = 5000
-_PHASE_NAMES = tuple(phase.value for phase in PHASES)
-SNAPSHOT_READINGS, SNAPSHOT_SECONDS = 20_000, 30.0
-"""The monitors' state is stored after so many readings or seconds, whichever comes first."""
+SNAPSHOT_READINGS, SNAPSHOT_SECONDS, SNAPSHOT_PAUSE_SECONDS = 20_000, 30.0, 2.0
+"""The monitors' state is stored after so many readings or seconds, whichever comes first, with such a pause in between."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +69,7 @@ class Plant:
         store: of everything else.
         clock: seconds since 1970 UTC.
         failure_model: judges the assets of its type, which need no calibration.
+        publisher: told of everything that is committed; None: there is no live feed beside the database.
     """
 
     def __init__(
@@ -81,8 +79,12 @@ class Plant:
         store: Store,
         clock: Callable[[], float] = time.time,
         failure_model: Bundle | None = None,
+        publisher: FeedPublisher | None = None,
     ) -> None:
         self.asset_types = dict(asset_types)
+        self.publisher = publisher
+        self.judging_seconds = 0.0
+        """Time that was spent on judging since it began."""
         self.store = store
         self.clock = clock
         self.lock = threading.RLock()
@@ -105,34 +107,74 @@ class Plant:
         with self.lock:
             return self._take(Sorter(self.asset_types, self._type_of, now).readings(readings), source, now)
 
+    def take_at_once(self, readings: Sequence[Incoming], source: str) -> Taken | None:
+        """Does what `take` does if it need not wait for anybody, nor store the monitors' state; else nothing, and says None.
+
+        Raises:
+            As `take`.
+        """
+        now = self.clock()
+        if not self.lock.acquire(blocking=False):
+            return None
+        try:
+            if self._save_is_due(len(readings), now):
+                return None
+            parts = Sorter(self.asset_types, self._type_of, now).readings(readings)
+            return self._take(parts, source, now, wait=False)
+        except Busy:
+            return None
+        finally:
+            self.lock.release()
+
     def take_windows(self, windows: Sequence[IncomingWindow], source: str) -> Taken:
         """The same of windows: they are judged as the same readings would be one by one; rows are theirs in the order given."""
         now = self.clock()
         with self.lock:
             return self._take(Sorter(self.asset_types, self._type_of, now).windows(windows), source, now)
 
-    def _take(self, parts: Sequence[Part], source: str, now: float) -> Taken:
+    def _take(self, parts: Sequence[Part], source: str, now: float, *, wait: bool = True) -> Taken:
         count = sum(len(part.positions) for part in parts)
         new, flags = np.zeros(count, dtype=np.bool_), np.zeros(count, dtype=np.bool_)
-        transitions: list[AlarmTransition] = []
+        verdicts: list[Verdict] = []
         try:
-            with self.store.transaction(assets=sorted({asset for part in parts for asset in part.assets})) as batch:
+            assets = sorted({asset for part in parts for asset in part.assets})
+            with self.store.transaction(assets=assets, wait=wait) as batch:
                 for part in parts:
-                    fresh, its_flags, its_transitions = self._take_part(batch, part, source, now)
+                    fresh, verdict = self._take_part(batch, part, source, now)
                     new[part.positions] = fresh
-                    flags[part.positions] = its_flags
-                    transitions += its_transitions
+                    if verdict is not None:
+                        verdicts.append(verdict)
+                        flags[verdict.part.positions] = verdict.assessments.flags
                 self._unsaved += int(new.sum())
                 self._close_transaction(batch, now)
+        except Busy:
+            raise
         except BaseException:
             self._recover()  # the monitors may be ahead of the database
             raise
-        return Taken(new, flags, tuple(transitions))
+        self._publish(verdicts, now)
+        return Taken(new, flags, tuple(moved for verdict in verdicts for moved in verdict.transitions))
+
+    def _publish(self, verdicts: Sequence[Verdict], now: float) -> None:
+        """What has just been committed, and never anything else."""
+        if self.publisher is None or not verdicts:
+            return
+        rows = [
+            JudgedRows(its.part.asset_type, its.signals, its.part.values, now, its.assessments, its.predictions)
+            for its in verdicts
+        ]
+        self.publisher.publish(rows, [moved for its in verdicts for moved in its.transitions])
 
     def _close_transaction(self, batch: Batch, now: float) -> None:
         """The last thing in a transaction of readings: the monitors' state, every now and then."""
-        if self._unsaved >= SNAPSHOT_READINGS or now - self._saved_at >= SNAPSHOT_SECONDS:
+        if self._save_is_due(0, now):
             self.save(batch)
+
+    def _save_is_due(self, more: int, now: float) -> bool:
+        """Whether the monitors' state must be stored, after `more` readings."""
+        age = now - self._saved_at
+        many = self._unsaved + more >= SNAPSHOT_READINGS and age >= SNAPSHOT_PAUSE_SECONDS
+        return many or age >= SNAPSHOT_SECONDS
 
     def _recover(self) -> None:
         self.restore()
@@ -281,11 +323,13 @@ class Plant:
     def _keep(self, watch: Watch, transitions: Sequence[AlarmTransition]) -> None:
         try:
             with self.store.transaction() as batch:
-                self._record(batch, watch, transitions)
+                batch.alarms.record(alarm_states(watch, transitions), transitions)
                 self.save(batch)
         except BaseException:
             self.restore()
             raise
+        if self.publisher is not None:
+            self.publisher.publish([], transitions)
 
     def forget(self, asset_id: str | None) -> None:
         """Forgets an asset, or all (None), in memory; the store's rows and the baselines' files are the caller's to remove."""
@@ -344,41 +388,22 @@ class Plant:
         if total:
             _log.info("%s: caught up with %d readings", name, total)
 
-    def _take_part(
-        self, batch: Batch, part: Part, source: str, now: float
-    ) -> tuple[NDArray[np.bool_], NDArray[np.bool_], list[AlarmTransition]]:
+    def _take_part(self, batch: Batch, part: Part, source: str, now: float) -> tuple[NDArray[np.bool_], Verdict | None]:
+        """Which readings were new, and what was said of them."""
         watch = self.watch(part.asset_type)
-        new = batch.readings.add(ReadingRows(
-            part.assets, part.reading_ids, part.seconds, part.values, watch.asset_type.signal_names, source, now
-        ))  # fmt: skip
+        new = batch.readings.add(rows_of(part, watch.asset_type.signal_names, source, now))
         if not new.any():
-            return new, new, []
-        part = part if new.all() else part.only(new)
-        self._meet(batch, part.asset_type, part.assets, now)
-        judged, transitions = watch.assess(
-            part.assets, part.seconds, part.values, np.full(len(part.assets), now) if part.received is None else part.received
-        )  # fmt: skip
-        scores = health(judged.degradation)
-        batch.assessments.add(AssessmentRows(
-            part.assets, part.reading_ids, part.seconds, [_PHASE_NAMES[code] for code in judged.phase.tolist()],
-            judged.score, judged.flag, judged.votes, scores, [RISKS[code] for code in risk(scores).tolist()],
-            judged.degradation, judged.reasons(),
-        ))  # fmt: skip
-        self._predict(batch, watch, part, judged)
-        self._record(batch, watch, transitions)
-        flags = new.copy()
-        flags[new] = judged.flag
-        return new, flags, transitions
+            return new, None
+        verdict = self._judge_part(part if new.all() else part.only(new), now)
+        verdict.write(batch)
+        self._meet(batch, part.asset_type, verdict.part.assets, now)
+        return new, verdict
 
-    def _predict(self, batch: Batch, watch: Watch, part: Part, judged: Judged) -> None:
-        found = judged.predicted
-        if found is None or not found.rows.size:
-            return
-        rows = found.rows.tolist()
-        batch.predictions.add(PredictionRows(
-            [part.assets[row] for row in rows], [part.reading_ids[row] for row in rows], part.seconds[rows], found.probability,
-            found.rul_cycles, found.warming, found.restored, watch.judge_of(part.assets[rows[0]]) or "",
-        ))  # fmt: skip
+    def _judge_part(self, part: Part, now: float) -> Verdict:
+        began = time.perf_counter()
+        verdict = judge(self.watch(part.asset_type), part, now)
+        self.judging_seconds += time.perf_counter() - began
+        return verdict
 
     def _meet(self, batch: Batch, name: str, assets: Sequence[str], now: float) -> None:
         """New assets begin IDLE; one that is calibrated or has a failure model is MONITORING once it sends readings."""
@@ -398,27 +423,3 @@ class Plant:
             if batch.states.change(AssetState(asset, "MONITORING", name, now), only_from=ready):
                 self._monitored.add(asset)
         batch.states.begin(new)
-
-    def _record(self, batch: Batch, watch: Watch, transitions: Sequence[AlarmTransition]) -> None:
-        if not transitions:
-            return
-        states = []
-        for asset, key in dict.fromkeys((found.asset_id, found.key) for found in transitions):
-            status = watch.alarms.status(asset, key)
-            assert status is not None
-            details = {"score": status.score, "shelved_until": status.shelved_until, "active": status.active}
-            last = next(found for found in reversed(transitions) if (found.asset_id, found.key) == (asset, key))
-            states.append(AlarmState(
-                status.alarm_id, asset, key, status.priority.value, status.state.value, last.time, last.reason, details
-            ))  # fmt: skip
-        known = {state.alarm_id for state in states}
-        for found in reversed(
-            transitions
-        ):  # an occurrence that was over within one batch has its row, too, as it ended
-            if found.alarm_id not in known:
-                known.add(found.alarm_id)
-                states.append(AlarmState(
-                    found.alarm_id, found.asset_id, found.key, found.priority.value, found.to_state.value, found.time,
-                    found.reason,
-                ))  # fmt: skip
-        batch.alarms.record(states, transitions)

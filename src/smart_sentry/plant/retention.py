@@ -51,6 +51,8 @@ class Retention:
             plant.save(batch)
             through = batch.readings.last_number()
         deleted = plant.store.retire(before, through=through, stopped=self._stop.is_set)
+        with plant.store.transaction() as batch:
+            batch.throughput.delete_older(before)
         told = ", ".join(f"{rows} {table.replace('_', ' ')}" for table, rows in deleted.items())
         oldest = datetime.fromtimestamp(before, UTC).isoformat(timespec="seconds")
         _log.info("retention: deleted %s from before %s", told, oldest)

@@ -117,6 +117,6 @@ def _prediction(found: StoredPrediction) -> Prediction:
 
 
 def _means(baseline: Baseline) -> dict[str, float]:
-    part = baseline.phases.get(Phase.STEADY) or next(iter(baseline.phases.values()))
-    names = part.statistics.names
-    return {name: float(mean) for name, mean in zip(names, part.statistics.mean, strict=True)}
+    statistics = baseline.steady.statistics
+    columns = zip(statistics.names, statistics.mean, strict=True)
+    return {name: float(mean) for name, mean in columns if name not in baseline.acceptance.derived}

@@ -111,12 +111,17 @@ class AssessmentTable:
 
     def latest(self) -> dict[str, StoredAssessment]:
         """Asset id -> its newest assessment."""
-        numbers = [row.id for row in self._connection.execute(_LATEST)]
+        numbers = latest_numbers(self._connection)
         found: dict[str, StoredAssessment] = {}
         for first in range(0, len(numbers), _IDS_A_QUERY):
             query = select(*_COLUMNS).where(assessments.c.id.in_(numbers[first : first + _IDS_A_QUERY]))
             found |= {row.asset_id: StoredAssessment(*row) for row in self._connection.execute(query)}
         return dict(sorted(found.items()))
+
+
+def latest_numbers(connection: Connection) -> list[int]:
+    """Number of each asset's newest assessment."""
+    return [row.id for row in connection.execute(_LATEST)]
 
 
 _COLUMNS = [assessments.c[name] for name in StoredAssessment.__dataclass_fields__]

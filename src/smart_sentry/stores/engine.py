@@ -28,6 +28,8 @@ _CHECKPOINT_PAGES = 4000
 """The write-ahead log is folded into the file after this many pages: 32 MB."""
 
 _WRITES = "writes"
+BEGIN_WRITING = "BEGIN IMMEDIATE"
+"""Waits for whoever writes now, instead of failing at the first row."""
 
 
 def parse_url(url: str) -> URL:
@@ -99,13 +101,21 @@ def _use_write_ahead_log(connection: sqlite3.Connection, busy_seconds: float) ->
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    """By the driver itself: SQLAlchemy's way to it costs more than to begin."""
+    """By the driver itself: SQLAlchemy's way to it costs more than to begin. The store's writer has begun already."""
     driver: Any = connection.connection.driver_connection
+    if driver.in_transaction:
+        return
     writes = bool(connection.get_execution_options().get("writes"))
+    let_write(connection, writes)
+    driver.execute(BEGIN_WRITING if writes else "BEGIN")
+
+
+def let_write(connection: Connection, writes: bool) -> None:
+    """Lets an SQLite connection write, or only read, outside of a transaction."""
     if connection.info.get(_WRITES) != writes:
+        driver: Any = connection.connection.driver_connection
         driver.execute(f"PRAGMA query_only = {int(not writes)}")
         connection.info[_WRITES] = writes
-    driver.execute("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
 def _begin_postgresql(connection: Connection) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, Row, func, select, text
 
-from smart_sentry.stores.bulk import hold_assets, insert_new
+from smart_sentry.stores.bulk import append, hold_assets, insert_new
 from smart_sentry.stores.layouts import layout_of, read_layouts, union
 from smart_sentry.stores.span import EVERYTHING, Span
 from smart_sentry.stores.tables import readings
@@ -70,6 +70,10 @@ class ReadingHistory:
     signals: tuple[str, ...]
 
 
+class AlreadyStored(Exception):
+    """A reading that should have been new is there."""
+
+
 class ReadingTable:
     """The readings, within a transaction."""
 
@@ -84,10 +88,7 @@ class ReadingTable:
         Raises:
             ValueError: the columns do not have the same number of rows, or values not a column for each signal.
         """
-        count = len(rows.seconds)
-        values = np.ascontiguousarray(rows.values, dtype=VALUES)
-        if values.shape != (count, len(rows.signals)):
-            raise ValueError(f"values must be ({count}, {len(rows.signals)}), not {values.shape}")
+        count, packed = len(rows.seconds), _packed(rows)
         first: dict[tuple[str, str], int] = {}
         for row, key in enumerate(zip(rows.asset_ids, rows.reading_ids, strict=True)):
             first.setdefault(key, row)
@@ -97,13 +98,12 @@ class ReadingTable:
         hold_assets(self._connection, rows.asset_ids)
         chosen = list(first.values())
         seconds = np.asarray(rows.seconds, dtype=np.float64)[chosen].tolist()
-        width, packed = values.itemsize * values.shape[1], values.tobytes()
         layout = layout_of(self._connection, rows.signals)
         columns = {
             "asset_id": [asset for asset, _ in first],
             "reading_id": [reading for _, reading in first],
             "time": seconds,
-            "values": [packed[row * width : (row + 1) * width] for row in chosen],
+            "values": [packed[row] for row in chosen],
         }
         same = {"received": rows.received, "layout": layout, "source": rows.source}
         stored = insert_new(self._connection, readings, columns, ("asset_id", "reading_id"), same)
@@ -112,6 +112,26 @@ class ReadingTable:
         for key in stored:
             new[first[(key[0], key[1])]] = True
         return new
+
+    def add_all(self, rows: ReadingRows) -> None:
+        """Stores readings of which the caller knows that none is stored yet: half the work of `add` on PostgreSQL.
+
+        Raises:
+            AlreadyStored: one is there, or comes twice. The transaction can only be undone.
+            ValueError: as of `add`.
+        """
+        count = len(rows.seconds)
+        columns = {
+            "asset_id": rows.asset_ids, "reading_id": rows.reading_ids,
+            "time": np.asarray(rows.seconds, dtype=np.float64).tolist(), "received": [rows.received] * count,
+            "layout": [layout_of(self._connection, rows.signals)] * count, "values": _packed(rows),
+            "source": [rows.source] * count,
+        }  # fmt: skip
+        driver: Any = self._connection.dialect.loaded_dbapi
+        try:
+            append(self._connection, readings, columns)
+        except driver.IntegrityError as error:
+            raise AlreadyStored(str(error).strip()) from error
 
     def history(self, asset_id: str, span: Span = EVERYTHING) -> ReadingHistory:
         """An asset's readings of a stretch of time."""
@@ -176,3 +196,13 @@ class ReadingTable:
     def assets(self) -> list[str]:
         """Every asset that has readings, sorted by the bytes of its name."""
         return [str(row.asset_id) for row in self._connection.execute(_ASSETS)]
+
+
+def _packed(rows: ReadingRows) -> list[bytes]:
+    """(rows,) values as they are stored."""
+    count = len(rows.seconds)
+    values = np.ascontiguousarray(rows.values, dtype=VALUES)
+    if values.shape != (count, len(rows.signals)):
+        raise ValueError(f"values must be ({count}, {len(rows.signals)}), not {values.shape}")
+    width, packed = values.itemsize * values.shape[1], values.tobytes()
+    return [packed[begin : begin + width] for begin in range(0, count * width, width)] if width else [b""] * count

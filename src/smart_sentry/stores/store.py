@@ -31,6 +31,7 @@ from smart_sentry.stores.baseline_index import BaselineIndex
 from smart_sentry.stores.bulk import hold_assets
 from smart_sentry.stores.engine import make_engine, parse_url, without_secrets
 from smart_sentry.stores.layouts import forget_layouts
+from smart_sentry.stores.live import LiveTable
 from smart_sentry.stores.migrations import upgrade
 from smart_sentry.stores.notes import NoteTable
 from smart_sentry.stores.predictions import PredictionTable
@@ -38,7 +39,9 @@ from smart_sentry.stores.readings import ReadingTable
 from smart_sentry.stores.retention import AGEING, Purge, Purged, assets_of, delete_older, purge
 from smart_sentry.stores.snapshots import SnapshotTable
 from smart_sentry.stores.stream_partitions import StreamPartitions
+from smart_sentry.stores.throughput import ThroughputLog
 from smart_sentry.stores.windows import WindowTable
+from smart_sentry.stores.writer import Busy, SqliteWriter
 
 _REMEDY = {
     "sqlite": "See that the folder can be written, that the disk is not full and that no other program holds the file.",
@@ -64,6 +67,8 @@ class Batch:
         self.audit = AuditLog(connection)
         self.snapshots = SnapshotTable(connection)
         self.stream = StreamPartitions(connection)
+        self.throughput = ThroughputLog(connection)
+        self.live = LiveTable(connection)
 
     def purge(self, asked: Purge) -> Purged:
         """Archives and deletes an asset's data, or everybody's."""
@@ -87,11 +92,11 @@ class Store:
         self.shown_url = without_secrets(parsed)
         self._busy_seconds = busy_seconds
         self._sqlite = parsed.drivername == "sqlite"
-        self._writing = threading.Lock()
         self._mine = threading.local()
         try:
             self._engine = make_engine(parsed, busy_seconds)
             event.listen(self._engine, "rollback", forget_layouts)
+            self._writer = SqliteWriter(self._engine, busy_seconds) if self._sqlite else None
         except OSError as error:
             raise self._unavailable(error) from error
         try:
@@ -101,7 +106,7 @@ class Store:
             raise
 
     @contextmanager
-    def transaction(self, *, assets: Iterable[str] = ()) -> Iterator[Batch]:
+    def transaction(self, *, assets: Iterable[str] = (), wait: bool = True) -> Iterator[Batch]:
         """A transaction that writes: whole when the block ends, nothing when it raises.
 
         On SQLite one transaction writes at a time, and others wait for their turn. On PostgreSQL only those wait that write
@@ -110,15 +115,16 @@ class Store:
         Args:
             assets: those that will be written, where more than one call adds readings or windows. Two transactions that come to
                 the same assets in different order would wait for each other, until PostgreSQL ends one of them.
+            wait: for others. If not, and where a database is asked over a network, `Busy` says that it would have to.
 
         Raises:
-            RuntimeError: this thread is within a transaction already, and would wait for itself.
+            Busy: it may not wait. RuntimeError: this thread is within a transaction already, and would wait for itself.
         """
         if getattr(self._mine, "open", False):
             raise RuntimeError("a transaction is open in this thread: use its batch")
         self._mine.open = True
         try:
-            with self._turn(), self._connection(writes=True) as connection:
+            with self._writing(wait=wait) as connection:
                 if named := list(assets):
                     hold_assets(connection, named)
                 yield Batch(connection)
@@ -156,13 +162,20 @@ class Store:
                 while gone == most_at_once:
                     if stopped():
                         return deleted
-                    with self._turn(), self._connection(writes=True) as connection:
+                    with self._writing() as connection:
                         gone = delete_older(connection, name, asset, before, most_at_once, through)
                     deleted[name] += gone
         return deleted
 
+    @property
+    def one_writer(self) -> bool:
+        """Whether transactions that write end in the order in which they begin, so that numbers of rows show up in order."""
+        return self._sqlite
+
     def close(self) -> None:
         """Closes every connection that is not in use."""
+        if self._writer is not None:
+            self._writer.close()
         self._engine.dispose()
 
     def __enter__(self) -> Self:
@@ -174,27 +187,37 @@ class Store:
         self.close()
 
     @contextmanager
-    def _turn(self) -> Iterator[None]:
-        """SQLite's writers of this process take turns: the database's own waiting is by polling, and unfair."""
-        if not self._sqlite:
-            yield
+    def _writing(self, *, wait: bool = True) -> Iterator[Connection]:
+        if self._writer is None:
+            if not wait:
+                raise Busy("a server may always take its time")
+            with self._connection(writes=True) as connection:
+                yield connection
             return
-        if not self._writing.acquire(timeout=self._busy_seconds):
-            raise StoreUnavailable(
-                self.shown_url, f"another transaction has been writing for {self._busy_seconds:g} s", "Try again."
-            )
-        try:
-            yield
-        finally:
-            self._writing.release()
+        with self._telling_failures():
+            try:
+                with self._writer.transaction(wait=wait) as connection:
+                    yield connection
+            except Busy as error:
+                if not wait:
+                    raise
+                raise StoreUnavailable(self.shown_url, str(error), "Try again.") from None
 
     @contextmanager
     def _connection(self, *, writes: bool) -> Iterator[Connection]:
+        with (
+            self._telling_failures(),
+            self._engine.connect().execution_options(writes=writes) as connection,
+            connection.begin(),
+        ):
+            yield connection
+
+    @contextmanager
+    def _telling_failures(self) -> Iterator[None]:
         driver: Any = self._engine.dialect.loaded_dbapi
         unusable = (driver.OperationalError, driver.InterfaceError)
         try:
-            with self._engine.connect().execution_options(writes=writes) as connection, connection.begin():
-                yield connection
+            yield
         except (driver.DatabaseError, driver.InterfaceError, DBAPIError) as error:
             # A file that is no database, or is damaged, is a plain DatabaseError in SQLite; what a caller does wrong never is.
             cause = error.orig if isinstance(error, DBAPIError) else error

@@ -206,5 +206,23 @@ stream_partitions = Table(
     Column("snapshot_offset", NUMBER, nullable=False),
 )
 
+stream_throughput = Table(
+    "stream_throughput",
+    metadata,
+    Column("id", NUMBER, primary_key=True),
+    Column("time", Double, nullable=False, index=True),  # the end of the stretch
+    Column("worker", Text, nullable=False),
+    Column("topic", NAME, nullable=False),
+    Column("partition", Integer, nullable=False),
+    Column("seconds", Double, nullable=False),
+    Column("readings", NUMBER, nullable=False),
+    Column("readings_per_second", Double, nullable=False),
+    Column("flagged", NUMBER, nullable=False),
+    Column("dropped", NUMBER, nullable=False),
+    Column("dead_lettered", NUMBER, nullable=False),
+    Column("lag", NUMBER, nullable=False),
+    Column("latency_seconds", Double, nullable=False),
+)
+
 APPEND_ONLY = (alarm_transitions, operator_notes, audit_log, baselines)
 """Tables whose rows a trigger keeps from being changed."""

@@ -10,10 +10,10 @@ from typing import Any, Protocol
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from smart_sentry.stream.broker import ANSWER_PATIENCE_S, KafkaUnavailable, client_settings, partitions_of, sentence_of
-from smart_sentry.stream.messages import Headers, Incoming, Outgoing, Refusal
+from smart_sentry.stream.messages import READINGS_TOPIC, Headers, Incoming, Outgoing, Refusal, dead_letters_of
 from smart_sentry.stream.producer import Producer
 
-DEAD_LETTERS_TOPIC = "readings-dead-letters"
+DEAD_LETTERS_TOPIC = dead_letters_of(READINGS_TOPIC)
 GROUP = "smart-sentry-dead-letters"
 """Consumer group whose committed offsets tell which dead letters have been sent back."""
 PREFIX = "dead-letter-"

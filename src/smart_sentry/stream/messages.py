@@ -132,3 +132,12 @@ def reading_id(asset_id: str, epoch: int, sequence: int) -> str:
     'FD001-test-7:0:31'
     """
     return f"{asset_id}:{epoch}:{sequence}"
+
+
+def dead_letters_of(topic: str) -> str:
+    """The topic of what came to a topic of readings and is none.
+
+    >>> dead_letters_of("readings")
+    'readings-dead-letters'
+    """
+    return f"{topic}-dead-letters"

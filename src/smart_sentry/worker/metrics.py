@@ -7,19 +7,30 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
 
+from smart_sentry.feed.collector import FeedCollector
+from smart_sentry.feed.publisher import FeedPublisher
+
 _BATCH_SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 _LATENCY_SECONDS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 60.0)
-DECODE, STORE = "decode", "judge and store"
-"""Steps of a batch."""
+POLL, DECODE, JUDGE, STORE, PUBLISH = "poll", "decode", "judge", "store", "publish"
+"""Steps of a batch. The last has a thread of its own."""
+KAFKA, DATABASE, REDIS = "kafka", "database", "redis"
+"""What a worker depends on."""
 
 
 class WorkerMetrics:
-    """The counters of one worker, in a registry of their own."""
+    """The counters of one worker, in a registry of their own.
 
-    def __init__(self) -> None:
+    Args:
+        publisher: of the live feed; None: there is no Redis.
+    """
+
+    def __init__(self, publisher: FeedPublisher | None = None) -> None:
         self.registry = CollectorRegistry()
+        self.registry.register(FeedCollector(publisher))
         self._readings = Counter(
-            "smart_sentry_stream_readings_total", "Readings, by what became of them: stored, flagged, duplicate, stale",
+            "smart_sentry_stream_readings_total",
+            "Readings, by what became of them: stored (flagged: those of them), dropped as duplicate or stale, quarantined",
             ["outcome"], registry=self.registry,
         )  # fmt: skip
         self._dead_letters = Counter(
@@ -37,6 +48,11 @@ class WorkerMetrics:
             "smart_sentry_stream_latency_seconds", "From the time of a batch's newest message to its commit",
             buckets=_LATENCY_SECONDS, registry=self.registry,
         )  # fmt: skip
+        self._alarm_latency = Histogram(
+            "smart_sentry_stream_alarm_latency_seconds",
+            "From the time of a reading's message to the commit of the alarm transition that it caused",
+            buckets=_LATENCY_SECONDS, registry=self.registry,
+        )  # fmt: skip
         self._lag = Gauge(
             "smart_sentry_stream_lag_messages",
             "Messages that wait in a partition",
@@ -46,6 +62,17 @@ class WorkerMetrics:
         self._waiting = Gauge(
             "smart_sentry_stream_waiting_partitions", "Partitions that wait for the database", registry=self.registry
         )
+        self._up = Gauge(
+            "smart_sentry_stream_up", "1 where a server that the worker needs answered last", ["system"],
+            registry=self.registry,
+        )  # fmt: skip
+        self._unlogged = Counter(
+            "smart_sentry_stream_throughput_rows_lost_total", "Rows of throughput that the database did not take",
+            registry=self.registry,
+        )  # fmt: skip
+        self._steps = {step: self._batch.labels(step) for step in (POLL, DECODE, JUDGE, STORE, PUBLISH)}
+        if publisher is not None:
+            self._up.labels(REDIS).set_function(lambda: float(publisher.counts.up))
 
     def serve(self, port: int, host: str) -> Any:
         """Answers Prometheus at http://host:port/metrics from a thread of its own; returns the server."""
@@ -59,11 +86,17 @@ class WorkerMetrics:
             self._dead_letters.labels(reason).inc(count)
         self._alarms.inc(transitions)
 
-    def took(self, decode_seconds: float, store_seconds: float, latency_seconds: float) -> None:
-        """Notes how long a batch took, and how old its newest message was in the end."""
-        self._batch.labels(DECODE).observe(decode_seconds)
-        self._batch.labels(STORE).observe(store_seconds)
+    def took(self, step: str, seconds: float) -> None:
+        """Notes how long a step of a batch took."""
+        self._steps[step].observe(max(seconds, 0.0))
+
+    def committed(self, latency_seconds: float) -> None:
+        """Notes how old a batch's newest message was in the end."""
         self._latency.observe(max(latency_seconds, 0.0))
+
+    def alarmed(self, latency_seconds: float) -> None:
+        """Notes how old the message was that moved an alarm."""
+        self._alarm_latency.observe(max(latency_seconds, 0.0))
 
     def lag(self, partition: int, messages: int) -> None:
         """Notes how many messages wait."""
@@ -77,3 +110,11 @@ class WorkerMetrics:
     def waiting(self, partitions: int) -> None:
         """Notes how many partitions wait for the database."""
         self._waiting.set(partitions)
+
+    def answers(self, system: str, up: bool) -> None:
+        """Notes whether Kafka or the database answered."""
+        self._up.labels(system).set(float(up))
+
+    def lost_throughput(self, rows: int) -> None:
+        """Counts rows of throughput that nobody will read."""
+        self._unlogged.inc(rows)

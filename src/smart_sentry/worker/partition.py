@@ -14,14 +14,18 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from smart_sentry.assets import AssetType
 from smart_sentry.bundle import Bundle
+from smart_sentry.feed.publisher import FeedPublisher
 from smart_sentry.plant.incoming import FARTHEST_AHEAD_SECONDS
 from smart_sentry.plant.parts import Part
-from smart_sentry.plant.plant import SNAPSHOT_READINGS, SNAPSHOT_SECONDS, Plant, Taken
+from smart_sentry.plant.plant import Plant, Taken
+from smart_sentry.plant.verdicts import Verdict
+from smart_sentry.stores.readings import AlreadyStored
 from smart_sentry.stores.store import Batch, Store
 from smart_sentry.stores.stream_partitions import StreamPlace
 from smart_sentry.stream.decoding import decode_batch
@@ -32,6 +36,8 @@ from smart_sentry.worker.messages import Timed
 
 _log = logging.getLogger(__name__)
 _SOURCE = "kafka"
+QUARANTINED = "quarantined"
+"""Readings from the future: they go to the dead letters, and no state sees them."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +48,7 @@ class Read:
         again: readings that the database has already: they advance the state alone.
         parts: readings to store and judge.
         refusals: messages for the dead letters.
-        dropped: reason -> how many readings were left out: duplicate or stale.
+        dropped: reason -> how many readings were left out: duplicate, stale, or quarantined, which are among the refusals.
         next_offset: of the first message after the batch.
     """
 
@@ -53,11 +59,32 @@ class Read:
     next_offset: int
 
 
+@dataclass(frozen=True)
+class Pending:
+    """A batch that was judged and waits to be stored.
+
+    Attributes:
+        verdicts: what was said of its readings.
+        next_offset: of the first message after the batch.
+        state: a copy of the state after it; None: it is not stored this time.
+        now: when it was judged, seconds since 1970 UTC.
+    """
+
+    verdicts: tuple[Verdict, ...]
+    next_offset: int
+    state: dict[str, Any] | None
+    now: float
+
+
+class StateIsLost(Exception):
+    """An earlier batch was not stored: the state is ahead of the database, and so is what was judged after it."""
+
+
 class PartitionPlant(Plant):
     """Owns a partition from the moment it is made; an earlier owner can write nothing more.
 
     Args:
-        asset_types, models_folder, store, clock, failure_model: as of a `Plant`.
+        asset_types, models_folder, store, clock, failure_model, publisher: as of a `Plant`.
         topic, partition: which.
 
     Raises:
@@ -67,6 +94,7 @@ class PartitionPlant(Plant):
     def __init__(
         self, asset_types: Mapping[str, AssetType], models_folder: Path, store: Store, topic: str, partition: int,
         clock: Callable[[], float] = time.time, failure_model: Bundle | None = None,
+        publisher: FeedPublisher | None = None,
     ) -> None:  # fmt: skip
         self._topic, self._partition = topic, partition
         self._layouts = Layouts(asset_types.values())
@@ -76,7 +104,9 @@ class PartitionPlant(Plant):
         """Whether the state is ahead of the database: `restore` it and read again from `position`."""
         self.position = 0
         """Offset of the first message that the state has not seen."""
-        super().__init__(asset_types, models_folder, store, clock, failure_model)
+        self.careful_until = 0
+        """Up to this offset the database is asked which readings it has: `write`, not `judge`."""
+        super().__init__(asset_types, models_folder, store, clock, failure_model, publisher)
 
     def restore(self) -> None:
         """Becomes the partition's owner and takes the state that was stored last."""
@@ -94,6 +124,8 @@ class PartitionPlant(Plant):
                         _log.warning(
                             "%s: another model judges %s now; its windows begin anew", self._snapshot_name, name
                         )
+        if self.publisher is not None:
+            self.publisher.refresh()  # the owner before may have ended between commit and publication
         self.position, self.lost = self._place.snapshot_offset, False
         self._unsaved, self._saved_at = 0, self.clock()
 
@@ -111,6 +143,7 @@ class PartitionPlant(Plant):
         for readings in decoded.readings:
             came = received[readings.positions]
             ahead = readings.seconds > came + FARTHEST_AHEAD_SECONDS
+            dropped[QUARANTINED] += int(ahead.sum())
             refusals += [_from_the_future(readings, row, came[row]) for row in np.flatnonzero(ahead).tolist()]
             part = Part(
                 readings.asset_type, readings.positions, readings.asset_ids, readings.reading_ids, readings.seconds,
@@ -124,6 +157,7 @@ class PartitionPlant(Plant):
                 dropped[name] += int(np.sum(verdict == code))
             if (verdict != NEW).any():
                 kept = kept.only(verdict == NEW)
+            kept = kept.by_asset()
             stored = offsets[kept.positions] < self._place.next_offset
             again += [kept.only(stored)] if stored.any() else []
             parts += [kept if not stored.any() else kept.only(~stored)]
@@ -131,8 +165,61 @@ class PartitionPlant(Plant):
             tuple(again), tuple(part for part in parts if len(part.assets)), tuple(refusals), dropped, int(offsets[-1]) + 1
         )  # fmt: skip
 
+    def judge(self, read: Read) -> Pending:
+        """Judges what was read; the state advances, and `store` must follow, in this order. Nothing is asked of the database.
+
+        The next batch may be judged while this one is being stored.
+        """
+        with self.lock:
+            for part in read.again:
+                assert part.received is not None
+                self.watch(part.asset_type).assess(part.assets, part.seconds, part.values, part.received)
+            now = self.clock()
+            verdicts = tuple(self._judge_part(part, now) for part in read.parts)
+            self.position = read.next_offset
+            self._unsaved += sum(len(verdict.part.assets) for verdict in verdicts)
+            state = self._state() if self._save_is_due(0, now) else None
+            return Pending(verdicts, self.position, state, now)
+
+    def store_judged(self, pending: Pending) -> Taken:
+        """Stores what was judged, in one transaction with the next offset; from any thread, one batch after another.
+
+        Raises:
+            StoreUnavailable: the database cannot be reached; `lost` is true.
+            Fenced: the partition has another owner; `lost` is true.
+            AlreadyStored: another way than this partition has brought one of its readings; `lost` is true, and `take` follows.
+        """
+        if self.lost:
+            raise StateIsLost
+        if pending.next_offset <= self._place.next_offset:
+            return _nothing_taken()
+        place = replace(self._place, next_offset=pending.next_offset)
+        if pending.state is not None:
+            place = replace(place, snapshot_offset=pending.next_offset)
+        try:
+            with self.store.transaction() as batch:
+                for verdict in pending.verdicts:
+                    batch.readings.add_all(verdict.readings(_SOURCE, pending.now))
+                    verdict.write(batch)
+                    self._meet(batch, verdict.part.asset_type, verdict.part.assets, pending.now)
+                if pending.state is not None:
+                    batch.snapshots.save(self._snapshot_name, pending.state, pending.now)
+                batch.stream.advance(place)
+        except AlreadyStored:
+            self.lost, self.careful_until = True, pending.next_offset
+            raise
+        except BaseException:
+            self.lost = True
+            raise
+        self._place = place
+        self._publish(pending.verdicts, pending.now)
+        flags = [verdict.assessments.flags for verdict in pending.verdicts]
+        flag = np.concatenate(flags) if flags else np.zeros(0, dtype=np.bool_)
+        moved = tuple(one for verdict in pending.verdicts for one in verdict.transitions)
+        return Taken(np.ones(len(flag), dtype=np.bool_), flag, moved)
+
     def write(self, read: Read) -> Taken:
-        """Judges and stores what was read, in one transaction with the next offset.
+        """Judges and stores what was read, in one transaction; a reading that is in the database already is not judged.
 
         Raises:
             StoreUnavailable: the database cannot be reached; `lost` is true.
@@ -142,10 +229,9 @@ class PartitionPlant(Plant):
             for part in read.again:
                 assert part.received is not None
                 self.watch(part.asset_type).assess(part.assets, part.seconds, part.values, part.received)
-            if read.next_offset <= self._place.next_offset:
-                self.position = read.next_offset
-                return Taken(np.zeros(0, dtype=np.bool_), np.zeros(0, dtype=np.bool_), ())
             self.position = read.next_offset
+            if read.next_offset <= self._place.next_offset:
+                return _nothing_taken()
             return self._take(_renumbered(read.parts), _SOURCE, self.clock())
 
     def save_now(self) -> None:
@@ -160,16 +246,17 @@ class PartitionPlant(Plant):
 
     def save(self, batch: Batch) -> None:
         """Stores state and offset within a transaction."""
-        state = {
-            "gate": self._gate.snapshot(), "watches": {name: watch.snapshot() for name, watch in self._watches.items()},
-        }  # fmt: skip
-        batch.snapshots.save(self._snapshot_name, state, self.clock())
+        batch.snapshots.save(self._snapshot_name, self._state(), self.clock())
         self._place = replace(self._place, next_offset=self.position, snapshot_offset=self.position)
         batch.stream.advance(self._place)
+
+    def _state(self) -> dict[str, Any]:
+        """A copy of what is remembered, to be stored."""
         self._unsaved, self._saved_at = 0, self.clock()
+        return {"gate": self._gate.snapshot(), "watches": {name: its.snapshot() for name, its in self._watches.items()}}
 
     def _close_transaction(self, batch: Batch, now: float) -> None:
-        if self._unsaved >= SNAPSHOT_READINGS or now - self._saved_at >= SNAPSHOT_SECONDS:
+        if self._save_is_due(0, now):
             self.save(batch)
             return
         self._place = replace(self._place, next_offset=self.position)
@@ -181,6 +268,10 @@ class PartitionPlant(Plant):
     @property
     def _snapshot_name(self) -> str:
         return f"stream:{self._topic}/{self._partition}"
+
+
+def _nothing_taken() -> Taken:
+    return Taken(np.zeros(0, dtype=np.bool_), np.zeros(0, dtype=np.bool_), ())
 
 
 def _from_the_future(readings: Readings, row: int, came: float) -> Refusal:

@@ -6,13 +6,20 @@ import logging
 import signal
 import sys
 import threading
+from collections.abc import Sequence
+from functools import partial
 
 from smart_sentry.config import Settings, load_settings
 from smart_sentry.errors import SmartSentryError
+from smart_sentry.feed.open import open_publisher
+from smart_sentry.logs import set_up_logging
 from smart_sentry.plant.open import failure_model_of, load_asset_types
 from smart_sentry.stores.store import Store
+from smart_sentry.stores.throughput import Throughput
 from smart_sentry.stream.broker import bootstrap_of, ensure_topics
+from smart_sentry.stream.messages import dead_letters_of
 from smart_sentry.stream.producer import Producer
+from smart_sentry.worker.metrics import PUBLISH, WorkerMetrics
 from smart_sentry.worker.partition import PartitionPlant
 from smart_sentry.worker.worker import Worker, WorkerOptions
 
@@ -26,16 +33,24 @@ def work(settings: Settings) -> Worker:
         ConfigurationError: no Kafka is set, or an asset type is wrong.
         KafkaUnavailable, StoreUnavailable: it does not answer at the start.
     """
-    options = WorkerOptions(bootstrap_of(settings))
+    topic = settings.kafka_topic
+    options = WorkerOptions(bootstrap_of(settings), topic, dead_letters_of(topic))
     ensure_topics(options.bootstrap, {options.topic: None, options.dead_letters: None})
     types, model = load_asset_types(settings), failure_model_of(settings)
     with Store(settings.database_url) as store:
+        publisher = open_publisher(settings, store)
+        metrics = WorkerMetrics(publisher)
+        if publisher is not None:
+            publisher.sent = partial(metrics.took, PUBLISH)
+            publisher.start()
 
         def open_partition(partition: int) -> PartitionPlant:
-            return PartitionPlant(types, settings.models_folder, store, options.topic, partition, failure_model=model)
+            return PartitionPlant(
+                types, settings.models_folder, store, options.topic, partition, failure_model=model, publisher=publisher
+            )
 
         dead_letters = Producer(options.bootstrap)
-        worker = Worker(options, open_partition, dead_letters)
+        worker = Worker(options, open_partition, dead_letters, metrics, partial(record_throughput, store))
         if settings.metrics_port is not None:
             worker.metrics.serve(settings.metrics_port, settings.host)
         if threading.current_thread() is threading.main_thread():
@@ -44,14 +59,27 @@ def work(settings: Settings) -> Worker:
         _log.info("working on %s at %s, into %s", options.topic, options.bootstrap, store.shown_url)
         worker.run()
         dead_letters.close()
+        if publisher is not None:
+            publisher.close()
     return worker
+
+
+def record_throughput(store: Store, rows: Sequence[Throughput]) -> None:
+    """Stores rows in a transaction of their own.
+
+    Raises:
+        StoreUnavailable: the database cannot be reached.
+    """
+    with store.transaction() as batch:
+        batch.throughput.add(rows)
 
 
 def main() -> int:
     """The program: exit code 1 where it cannot begin."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     try:
-        done = work(load_settings())
+        settings = load_settings()
+        set_up_logging(settings.log_format)
+        done = work(settings)
     except SmartSentryError as problem:
         print(f"smart-sentry: {problem}", file=sys.stderr)  # noqa: T201
         return 1

@@ -41,3 +41,29 @@ def test_request_that_is_refused_leaves_its_neighbours_their_answers() -> None:
     first, refused, last = asyncio.run(ask())
     assert (first, last) == (1, 3)
     assert isinstance(refused, ValueError)
+
+
+def test_light_pass_is_answered_at_once_and_by_the_thread_where_that_cannot_be() -> None:
+    threads: list[str] = []
+
+    def double(asked: Sequence[int]) -> list[int]:
+        threads.append(threading.current_thread().name)
+        return [2 * one for one in asked]
+
+    def at_once(asked: Sequence[int]) -> list[int] | None:
+        if asked[0] == 2:
+            return None
+        if asked[0] == 3:
+            raise ValueError("not now")
+        return double(asked)
+
+    async def ask() -> list[int]:
+        gather: Gatherer[int, int] = Gatherer(double, inline=1, at_once=at_once, thread="doubling")
+        told = [await gather(number) for number in (1, 2, 3)]
+        told += await asyncio.gather(gather(4), gather(5))
+        gather.close()
+        return told
+
+    assert asyncio.run(ask()) == [2, 4, 6, 8, 10]
+    here = threading.current_thread().name
+    assert [name == here for name in threads] == [True, False, False, False]

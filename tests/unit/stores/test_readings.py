@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from stored_rows import some_readings
+from stored_rows import some_assessments, some_readings
 
-from smart_sentry.stores.readings import ReadingRows
+from smart_sentry.stores.readings import AlreadyStored, ReadingRows
 from smart_sentry.stores.span import Span
 from smart_sentry.stores.store import Store
 
@@ -156,3 +156,34 @@ def test_assets_come_sorted_by_their_bytes(store: Store) -> None:
     _fill(store, *(some_readings(name, [0]) for name in ["b", "B", "a-10", "a-9", "ä"]))
     with store.view() as view:
         assert view.readings.assets() == ["B", "a-10", "a-9", "b", "ä"]
+
+
+def test_readings_that_are_all_new_are_stored_like_others(store: Store) -> None:
+    with store.transaction() as batch:
+        batch.readings.add_all(some_readings("pump", [0, 1]))
+        batch.readings.add_all(some_readings("pump", []))
+    with store.view() as view:
+        found = view.readings.history("pump")
+    _fill(store, some_readings("fan", [0, 1]))
+    with store.view() as view:
+        other = view.readings.history("fan")
+    assert found.reading_ids == other.reading_ids
+    assert np.array_equal(found.values, other.values)
+    assert (found.sources, found.signals) == (other.sources, other.signals)
+    assert np.array_equal([found.seconds, found.received], [other.seconds, other.received])
+
+
+@pytest.mark.parametrize("numbers", [[1, 2], [3, 3]])
+def test_reading_that_is_not_new_stores_nothing_where_all_should_be(store: Store, numbers: list[int]) -> None:
+    def fill() -> None:
+        with store.transaction() as batch:
+            batch.assessments.add(some_assessments("pump", [7]))
+            batch.readings.add_all(some_readings("pump", numbers))
+
+    _fill(store, some_readings("pump", [0, 1]))
+    with pytest.raises(AlreadyStored):
+        fill()
+    with store.view() as view:
+        assert view.readings.count("pump") == 2
+        assert view.assessments.latest() == {}
+    _fill(store, some_readings("pump", numbers))

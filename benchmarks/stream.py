@@ -1,0 +1,350 @@
+"""`make bench-stream`: what a worker takes from a topic, beside the seed's consumer and a Quix Streams pipeline of its logic.
+
+Kafka, PostgreSQL and Redis are real, of the benchmark's own, on loopback, and share the machine's cores with whoever is measured.
+A worker is the program that users start. Its rate is taken from the offsets that it commits to PostgreSQL: what counts is stored.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import pickle
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import psycopg
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from benchmarks.champion import Subject, subject
+from benchmarks.stream_load import MOTORS, commission_motors, engines, motors
+from benchmarks.stream_peers import NAMES, PICKLED
+from smart_sentry.assets import load_asset_type
+from smart_sentry.prognosis.seed_method import fit_seed_forest
+from smart_sentry.servers import RunningServer, Server, free_port, running
+from smart_sentry.services.control import start, stop
+from smart_sentry.services.kafka import Kafka
+from smart_sentry.services.postgres import Postgres
+from smart_sentry.services.redis_server import RedisServer
+from smart_sentry.stream.broker import ensure_topics
+from smart_sentry.stream.messages import Form
+from smart_sentry.stream.producer import Producer
+from smart_sentry.stream.replay import send_replay
+from smart_sentry.stream.sources import Replay
+
+ROOT = Path(__file__).resolve().parents[1]
+ENGINE_COPIES, MOTOR_ROWS = 24, 1200
+"""About 310,000 readings of engines, and 600,000 of motors."""
+PEER_SECONDS = 15.0
+LEAST_ENGINES, LEAST_MOTORS = 15_000.0, 30_000.0
+LEAST_TIMES_SEED, LEAST_TIMES_QUIX, LEAST_TIMES_ALONE = 1000.0, 6.0, 1.7
+LATENCY_SECONDS = 30
+MOST_P50_S, MOST_P99_S = 0.060, 0.250
+MOST_GROWTH = 1.1
+_PATIENCE_S = 1800.0
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table; `met` is None where there is no target."""
+
+    what: str
+    value: str
+    target: str = ""
+    met: bool | None = None
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Servers and folders of a run."""
+
+    kafka: Kafka
+    postgres: Postgres
+    redis: RedisServer
+    home: Path
+    logs: Path
+    of: Subject
+    console: Console
+
+    def send(self, replay: Replay, topic: str, partitions: int, form: Form, speed: float = 0.0) -> None:
+        """Fills a topic."""
+        ensure_topics(self.kafka.bootstrap, {topic: partitions, f"{topic}-dead-letters": None})
+        producer = Producer(self.kafka.bootstrap)
+        with Progress(console=self.console, transient=True) as progress:
+            bar = progress.add_task(f"{replay.name} -> {topic}", total=replay.rows)
+            send_replay(replay, producer, topic, form, speed, lambda sent: progress.update(bar, completed=sent))
+        producer.close()
+
+    def offsets(self, topic: str) -> dict[int, int]:
+        """Partition -> next offset, as PostgreSQL has it."""
+        with psycopg.connect(self.postgres.url) as connection:
+            found = connection.execute("SELECT to_regclass('stream_partitions')").fetchone()
+            if found is None or found[0] is None:
+                return {}
+            rows = connection.execute("SELECT partition, next_offset FROM stream_partitions WHERE topic = %s", [topic])
+            return {int(partition): int(offset) for partition, offset in rows}
+
+    @contextmanager
+    def worker(self, topic: str, number: int = 0) -> Iterator[RunningServer]:
+        """A worker as users start it."""
+        port = free_port()
+        variables = {
+            "SMART_SENTRY_HOME": str(self.home), "SMART_SENTRY_DATABASE": self.postgres.url,
+            "SMART_SENTRY_KAFKA_BOOTSTRAP": self.kafka.bootstrap, "SMART_SENTRY_KAFKA_TOPIC": topic,
+            "SMART_SENTRY_REDIS_URL": self.redis.url, "SMART_SENTRY_METRICS_PORT": str(port),
+        }  # fmt: skip
+        command = [sys.executable, "-m", "serving.worker"]
+        server = Server("a worker", command, "127.0.0.1", port, "/metrics", variables, ROOT)
+        with running(server, self.logs / f"bench_stream_{topic}_{number}.log") as found:
+            yield found
+
+
+def main(arguments: Sequence[str] = ()) -> bool:
+    """Prints the table; whether every target is met."""
+    asked = _asked(arguments)
+    console = Console(width=130)
+    rows: list[Row] = []
+    with ExitStack() as stack:
+        bench = stack.enter_context(_servers(console))
+        for part in asked.parts:
+            console.print(f"measuring: {part}", style="dim")
+            rows += PARTS[part](bench, asked.memory_readings)
+    table = Table("what", "found", "target", title="Kafka -> worker -> PostgreSQL and Redis, all on this machine")
+    for row in rows:
+        met = "" if row.met is None else "met" if row.met else "MISSED"
+        table.add_row(row.what, row.value, f"{row.target} {met}".strip())
+    console.print(table)
+    return all(row.met is not False for row in rows)
+
+
+def turbofans(bench: Bench, _memory: int) -> list[Row]:
+    """The same topic of engines for all three."""
+    topic = "turbofans"
+    bench.send(engines(bench.of.data, ENGINE_COPIES), topic, 1, Form.JSON)
+    model = _seed_forest(bench)
+    seed = _peer(bench, "per-message", topic, model)
+    quix = _peer(bench, "quix", topic, model)
+    with bench.worker(topic) as worker:
+        rate = _rate(bench, [worker], topic)
+        steps = _steps(worker)
+    return [
+        Row("engines: the seed's consumer, message by message, readings/s", f"{seed:,.0f}"),
+        Row("engines: a Quix Streams pipeline of the same forest, readings/s", f"{quix:,.0f}"),
+        Row(
+            "engines: one worker with the champion, readings/s", f"{rate:,.0f}", f">= {LEAST_ENGINES:,.0f}",
+            rate >= LEAST_ENGINES,
+        ),
+        Row("  times the first", f"{rate / seed:,.0f}", f">= {LEAST_TIMES_SEED:,.0f}", rate / seed >= LEAST_TIMES_SEED),
+        Row("  times the second", f"{rate / quix:.1f}", f">= {LEAST_TIMES_QUIX:g}", rate / quix >= LEAST_TIMES_QUIX),
+        Row("  us a reading, by step", steps),
+    ]  # fmt: skip
+
+
+def one_hertz_motors(bench: Bench, _memory: int) -> list[Row]:
+    """500 motors, one worker, and two on two partitions."""
+    kind = load_asset_type(bench.home / "configs" / "assets" / "motor.yaml")
+    bench.send(motors(kind, MOTOR_ROWS, 1), "motors", 1, Form.BINARY)
+    bench.send(motors(kind, MOTOR_ROWS, 1), "motors-halves", 2, Form.BINARY)
+    with bench.worker("motors") as worker:
+        rate = _rate(bench, [worker], "motors")
+        steps = _steps(worker)
+    _empty(bench)
+    with bench.worker("motors-halves", 1) as one, bench.worker("motors-halves", 2) as two:
+        both = _rate(bench, [one, two], "motors-halves")
+    _empty(bench)
+    return [
+        Row("motors at 1 Hz: one worker, readings/s", f"{rate:,.0f}", f">= {LEAST_MOTORS:,.0f}", rate >= LEAST_MOTORS),
+        Row("  us a reading, by step", steps),
+        Row(
+            f"  two workers on two partitions, times one ({psutil.cpu_count()} cores for everything)", f"{both / rate:.2f}",
+            f">= {LEAST_TIMES_ALONE:g}", both / rate >= LEAST_TIMES_ALONE,
+        ),
+    ]  # fmt: skip
+
+
+def latency(bench: Bench, _memory: int) -> list[Row]:
+    """From a reading's message to the commit of the alarm that it raises, while half of what a worker can comes in."""
+    kind, topic = load_asset_type(bench.home / "configs" / "assets" / "motor.yaml"), "motors-paced"
+    per_motor = LEAST_MOTORS / 2 / MOTORS
+    warming = 100  # the first batches load what the rest has
+    bench.send(motors(kind, warming, 2), topic, 1, Form.BINARY)
+    with bench.worker(topic) as worker:
+        _until(bench, topic, warming * MOTORS)
+        rows = round(per_motor * LATENCY_SECONDS)
+        bench.send(motors(kind, rows, 3, faults=True, first=warming + 1), topic, 1, Form.BINARY, per_motor)
+        _until(bench, topic, (warming + rows) * MOTORS)
+        waited = _histogram(worker, "smart_sentry_stream_alarm_latency_seconds")
+    _empty(bench)
+    p50, p99 = _quantile(waited, 0.5), _quantile(waited, 0.99)
+    alarms = waited[-1][1]
+    return [Row(
+        f"reading to alarm at {LEAST_MOTORS / 2:,.0f} readings/s: p50; p99 of {alarms:,.0f}, ms (upper ends of the buckets)",
+        f"{p50 * 1e3:.0f}; {p99 * 1e3:.0f}", f"<= {MOST_P50_S * 1e3:.0f}; {MOST_P99_S * 1e3:.0f}",
+        alarms > 0 and p50 <= MOST_P50_S and p99 <= MOST_P99_S,
+    )]  # fmt: skip
+
+
+def memory(bench: Bench, readings: int) -> list[Row]:
+    """Of a worker that reads so many readings, at a tenth of them and in the end."""
+    kind, topic = load_asset_type(bench.home / "configs" / "assets" / "motor.yaml"), "motors-many"
+    bench.send(motors(kind, readings // MOTORS, 4), topic, 1, Form.BINARY32)
+    with bench.worker(topic) as worker:
+        process = psutil.Process(worker.process.pid)
+        _until(bench, topic, readings // 10)
+        early = process.memory_info().rss
+        _until(bench, topic, readings // MOTORS * MOTORS)
+        late = process.memory_info().rss
+    _empty(bench)
+    return [Row(
+        f"memory of a worker after {readings // 10:,} and {readings:,} readings, MB", f"{early / 1e6:.0f}; {late / 1e6:.0f}",
+        f"<= {MOST_GROWTH:g} times", late <= MOST_GROWTH * early,
+    )]  # fmt: skip
+
+
+PARTS = {"turbofans": turbofans, "motors": one_hertz_motors, "latency": latency, "memory": memory}
+
+
+def _asked(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser("python -m benchmarks.stream", description=__doc__)
+    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], help="default: all")
+    parser.add_argument("--memory-readings", type=int, default=10_000_000, help="of the part `memory`")
+    found = parser.parse_args(list(arguments))
+    found.parts = found.parts or list(PARTS)
+    return found
+
+
+@contextmanager
+def _servers(console: Console) -> Iterator[Bench]:
+    of = subject()
+    folder = Path(tempfile.mkdtemp(prefix="stream-"))
+    folder.chmod(0o755)  # root runs PostgreSQL as another user, who must enter
+    home = folder / "home"
+    shutil.copytree(of.settings.configs_folder, home / "configs")
+    shutil.copytree(of.settings.models_folder, home / "models")
+    commission_motors(load_asset_type(home / "configs" / "assets" / "motor.yaml"), home / "models")
+    kafka = Kafka(
+        folder / "kafka", of.settings.services_folder / "programs", free_port(), free_port(),
+        heap_mb=of.settings.kafka_heap_mb,
+    )  # fmt: skip
+    postgres, redis = Postgres(folder / "postgres", free_port()), RedisServer(folder / "redis", free_port())
+    services = [kafka, postgres, redis]
+    logs = of.settings.home.resolve() / ".home" / "logs"
+    try:
+        start(services, folder, lambda line: console.print(line, style="dim"))
+        yield Bench(kafka, postgres, redis, home, logs, of, console)
+    finally:
+        stop(services, folder, lambda _: None)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _seed_forest(bench: Bench) -> Path:
+    data = bench.of.data
+    anomalous = (data.train_truth() <= data.asset_type.failure.horizon_cycles).to_numpy()
+    forest = fit_seed_forest(data.train, anomalous, data.asset_type.sensor_names, seed=1)
+    folder = bench.home / "peers"
+    folder.mkdir()
+    (folder / PICKLED).write_bytes(pickle.dumps(forest.model))
+    (folder / NAMES).write_text(json.dumps(forest.sensor_names))
+    return folder
+
+
+def _peer(bench: Bench, name: str, topic: str, model: Path) -> float:
+    """Readings a second of a peer, in its own environment."""
+    command = [
+        _peers_python(), "-m", "benchmarks.stream_peers", name, bench.kafka.bootstrap, topic, bench.postgres.url,
+        bench.redis.url, str(model), str(PEER_SECONDS),
+    ]  # fmt: skip
+    said = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True, timeout=300).stdout
+    messages, seconds = said.split()[-2:]
+    return int(messages) / float(seconds)
+
+
+def _peers_python() -> str:
+    """Python of the peers' environment, which is made where it is missing or outdated."""
+    lock, home = ROOT / "benchmarks" / "peers.lock", ROOT / ".venv-peers"
+    done = home / ".installed"
+    if not done.is_file() or done.read_text() != lock.read_text():
+        subprocess.run([sys.executable, "-m", "venv", "--clear", str(home)], check=True)
+        install = [str(home / "bin" / "python"), "-m", "pip", "install", "--quiet", "--require-hashes", "-r", str(lock)]
+        subprocess.run(install, check=True)
+        done.write_text(lock.read_text())
+    return str(home / "bin" / "python")
+
+
+def _rate(bench: Bench, workers: Sequence[RunningServer], topic: str) -> float:
+    """Readings a second from the first commit after which all workers are at work to the last."""
+    total = _end(bench, topic)
+    begun: tuple[float, int] | None = None
+    deadline = time.monotonic() + _PATIENCE_S
+    while time.monotonic() < deadline:
+        stored, now = bench.offsets(topic), time.perf_counter()
+        done = sum(stored.values())
+        if begun is None and sum(offset > 0 for offset in stored.values()) >= len(workers):
+            begun = now, done
+        if done >= total:
+            assert begun is not None
+            return (total - begun[1]) / (now - begun[0])
+        time.sleep(0.02)
+    raise TimeoutError(f"{topic}: {done:,} of {total:,} readings after {_PATIENCE_S:g} s")
+
+
+def _until(bench: Bench, topic: str, offset: int) -> None:
+    deadline = time.monotonic() + _PATIENCE_S
+    while sum(bench.offsets(topic).values()) < offset:
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{topic}: not {offset:,} readings after {_PATIENCE_S:g} s")
+        time.sleep(0.05)
+
+
+def _end(bench: Bench, topic: str) -> int:
+    from confluent_kafka import Consumer, TopicPartition
+
+    consumer = Consumer({"bootstrap.servers": bench.kafka.bootstrap, "group.id": "bench"})
+    partitions = consumer.list_topics(topic, timeout=10).topics[topic].partitions
+    found = sum(consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=10)[1] for number in partitions)
+    consumer.close()
+    return int(found)
+
+
+def _empty(bench: Bench) -> None:
+    """What one part stored does not slow the next one."""
+    with psycopg.connect(bench.postgres.url, autocommit=True) as connection:
+        connection.execute("TRUNCATE readings, assessments, failure_predictions, snapshots, stream_partitions")
+
+
+def _scraped(worker: RunningServer) -> str:
+    with urllib.request.urlopen(f"{worker.address}/metrics", timeout=10) as answer:
+        return str(answer.read().decode())
+
+
+def _steps(worker: RunningServer) -> str:
+    text = _scraped(worker)
+    stored = float(re.findall(r'^smart_sentry_stream_readings_total\{outcome="stored"\} (\S+)', text, re.M)[0])
+    steps = re.findall(r'^smart_sentry_stream_batch_seconds_sum\{step="([^"]+)"\} (\S+)', text, re.M)
+    return "; ".join(f"{name} {float(seconds) / stored * 1e6:.1f}" for name, seconds in steps)
+
+
+def _histogram(worker: RunningServer, name: str) -> list[tuple[float, float]]:
+    """(upper end, count up to it) of its buckets."""
+    found = re.findall(rf'^{name}_bucket\{{le="([^"]+)"\}} (\S+)', _scraped(worker), re.M)
+    return [(float(end), float(count)) for end, count in found]
+
+
+def _quantile(buckets: Sequence[tuple[float, float]], share: float) -> float:
+    """Upper end of the bucket that holds it."""
+    return next(end for end, count in buckets if count >= share * buckets[-1][1])
+
+
+if __name__ == "__main__":
+    sys.exit(0 if main(sys.argv[1:]) else 1)

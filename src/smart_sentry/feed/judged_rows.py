@@ -1,0 +1,95 @@
+"""A stored batch of one asset type as the publisher is handed it: columns, of which only each asset's newest row is told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from smart_sentry.contracts.live import VERSION
+from smart_sentry.stores.assessments import AssessmentRows
+from smart_sentry.stores.predictions import PredictionRows
+
+_NOTHING: Any = None
+
+
+@dataclass(frozen=True)
+class JudgedRows:
+    """What was stored of readings of one asset type.
+
+    Attributes:
+        asset_type: its name.
+        signals: names of the columns of `values`.
+        values: (rows, signals) NaN where there is no number.
+        received: when they were taken, seconds since 1970 UTC.
+        assessments: (rows)
+        predictions: of those rows that a failure model judged; None: there is no such model.
+    """
+
+    asset_type: str
+    signals: tuple[str, ...]
+    values: NDArray[np.float64]
+    received: float
+    assessments: AssessmentRows
+    predictions: PredictionRows | None = None
+
+
+def newest_rows(asset_ids: list[str], seconds: NDArray[np.float64]) -> dict[str, int]:
+    """Asset -> its row with the latest time; of equal times the last row, as the database orders them.
+
+    >>> newest_rows(["a", "b", "a", "a"], np.array([5.0, 1.0, 7.0, 6.0]))
+    {'b': 1, 'a': 2}
+    """
+    if seconds.size < 2 or bool((seconds[1:] >= seconds[:-1]).all()):
+        return dict(zip(asset_ids, range(len(asset_ids)), strict=True))
+    order = np.argsort(seconds, kind="stable").tolist()
+    return {asset_ids[row]: row for row in order}
+
+
+def messages_of(rows: JudgedRows) -> Iterator[dict[str, Any]]:
+    """One message an asset, as `AssetUpdate` reads it; its newest row."""
+    told = rows.assessments
+    newest = newest_rows(list(told.asset_ids), told.seconds)
+    chosen = list(newest.values())
+    part = slice(None) if chosen == list(range(len(told.asset_ids))) else chosen
+    predicted = {} if rows.predictions is None else _predictions(rows.predictions)
+    picked = (
+        told.seconds[part].tolist(), _numbers(told.scores[part]), told.flags[part].tolist(), told.votes[part].tolist(),
+        told.health[part].tolist(), told.degradation[part].tolist(), _numbers(rows.values[part]),
+    )  # fmt: skip
+    for (asset, row), seconds, score, flag, votes, health, degradation, values in zip(
+        newest.items(), *picked, strict=True
+    ):
+        reading = told.reading_ids[row]
+        yield {
+            "version": VERSION, "kind": "asset", "asset_id": asset, "asset_type": rows.asset_type, "reading_id": reading,
+            "time": seconds, "received": rows.received, "phase": told.phases[row], "score": score, "flag": flag,
+            "votes": votes, "health": health, "risk": told.risks[row], "degradation": degradation,
+            "reason": told.reasons[row], "values": dict(zip(rows.signals, values, strict=True)),
+            "prediction": _prediction(rows.predictions, predicted.get((asset, reading))),
+        }  # fmt: skip
+
+
+def _numbers(values: NDArray[np.float64]) -> list[Any]:
+    """As JSON knows numbers: None where there is none."""
+    finite = np.isfinite(values)
+    found: list[Any] = values.tolist() if finite.all() else np.where(finite, values.astype(object), _NOTHING).tolist()
+    return found
+
+
+def _predictions(rows: PredictionRows) -> dict[tuple[str, str | None], int]:
+    return {key: row for row, key in enumerate(zip(rows.asset_ids, rows.reading_ids, strict=True))}
+
+
+def _prediction(rows: PredictionRows | None, row: int | None) -> dict[str, Any] | None:
+    if rows is None or row is None:
+        return None
+    life, low, high = rows.rul_cycles[row].tolist()
+    return {
+        "failure_probability": float(rows.probability[row]), "rul_cycles": life, "rul_lower_cycles": low,
+        "rul_upper_cycles": high, "warming": bool(rows.warming[row]), "restored": bool(rows.restored[row]),
+        "model_version": rows.model_version,
+    }  # fmt: skip

@@ -1,0 +1,113 @@
+"""What was said of a batch of readings, ready to be stored: to judge needs no database, and to store needs no monitor."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from smart_sentry.contracts.alarms import AlarmTransition
+from smart_sentry.health.degradation import RISKS, health, risk
+from smart_sentry.phases import PHASES
+from smart_sentry.plant.parts import Part
+from smart_sentry.plant.watch import Judged, Watch
+from smart_sentry.stores.alarm_log import AlarmState
+from smart_sentry.stores.assessments import AssessmentRows
+from smart_sentry.stores.predictions import PredictionRows
+from smart_sentry.stores.readings import ReadingRows
+from smart_sentry.stores.store import Batch
+
+_PHASE_NAMES = tuple(phase.value for phase in PHASES)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What was said of a part.
+
+    Attributes:
+        part: the readings.
+        signals: names of the columns of their values.
+        assessments: (rows) of all of them.
+        predictions: of those that a failure model judged; None: there is no such model.
+        alarms: every alarm that moved, as it stands now.
+        transitions: of those alarms.
+    """
+
+    part: Part
+    signals: tuple[str, ...]
+    assessments: AssessmentRows
+    predictions: PredictionRows | None
+    alarms: tuple[AlarmState, ...]
+    transitions: tuple[AlarmTransition, ...]
+
+    def readings(self, source: str, now: float) -> ReadingRows:
+        """The readings as they are stored."""
+        return rows_of(self.part, self.signals, source, now)
+
+    def write(self, batch: Batch) -> None:
+        """Stores everything but the readings, within their transaction."""
+        batch.assessments.add(self.assessments)
+        if self.predictions is not None:
+            batch.predictions.add(self.predictions)
+        if self.transitions:
+            batch.alarms.record(self.alarms, self.transitions)
+
+
+def rows_of(part: Part, signals: tuple[str, ...], source: str, now: float) -> ReadingRows:
+    """The readings of a part as they are stored."""
+    return ReadingRows(part.assets, part.reading_ids, part.seconds, part.values, signals, source, now)
+
+
+def judge(watch: Watch, part: Part, now: float) -> Verdict:
+    """Takes readings, each once, and says what is to be stored of them.
+
+    Args:
+        watch: of their type; its state advances.
+        part: the readings; each asset's in the order of arrival.
+        now: when they came, where the part does not say, seconds since 1970 UTC.
+    """
+    received = np.full(len(part.assets), now) if part.received is None else part.received
+    judged, transitions = watch.assess(part.assets, part.seconds, part.values, received)
+    scores = health(judged.degradation)
+    assessments = AssessmentRows(
+        part.assets, part.reading_ids, part.seconds, [_PHASE_NAMES[code] for code in judged.phase.tolist()],
+        judged.score, judged.flag, judged.votes, scores, [RISKS[code] for code in risk(scores).tolist()],
+        judged.degradation, judged.reasons(),
+    )  # fmt: skip
+    return Verdict(
+        part, watch.asset_type.signal_names, assessments, _predictions(watch, part, judged), alarm_states(watch, transitions),
+        tuple(transitions),
+    )  # fmt: skip
+
+
+def _predictions(watch: Watch, part: Part, judged: Judged) -> PredictionRows | None:
+    found = judged.predicted
+    if found is None or not found.rows.size:
+        return None
+    rows = found.rows.tolist()
+    return PredictionRows(
+        [part.assets[row] for row in rows], [part.reading_ids[row] for row in rows], part.seconds[rows], found.probability,
+        found.rul_cycles, found.warming, found.restored, watch.judge_of(part.assets[rows[0]]) or "",
+    )  # fmt: skip
+
+
+def alarm_states(watch: Watch, transitions: Sequence[AlarmTransition]) -> tuple[AlarmState, ...]:
+    """Every alarm that has just moved, as it stands now; one that was over within the batch, as it ended."""
+    last = {(found.asset_id, found.key): found for found in transitions}
+    states = []
+    for (asset, key), found in last.items():
+        status = watch.alarms.status(asset, key)
+        assert status is not None
+        details = {"score": status.score, "shelved_until": status.shelved_until, "active": status.active}
+        states.append(AlarmState(
+            status.alarm_id, asset, key, status.priority.value, status.state.value, found.time, found.reason, details
+        ))  # fmt: skip
+    known = {state.alarm_id for state in states}
+    for found in reversed(transitions):
+        if found.alarm_id not in known:
+            known.add(found.alarm_id)
+            states.append(AlarmState(
+                found.alarm_id, found.asset_id, found.key, found.priority.value, found.to_state.value, found.time, found.reason
+            ))  # fmt: skip
+    return tuple(states)

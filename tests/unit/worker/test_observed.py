@@ -1,0 +1,184 @@
+"""What a worker says of itself: figures by step and partition, log lines, and a dashboard that asks for what there is."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from prometheus_client import generate_latest
+
+from smart_sentry.api.metrics import ServiceMetrics
+from smart_sentry.contracts.alarms import AlarmEvent, AlarmPriority, AlarmState, AlarmTransition
+from smart_sentry.feed.open import StoredPlant
+from smart_sentry.feed.publisher import FeedPublisher
+from smart_sentry.feed.redis_link import RedisLink
+from smart_sentry.logs import JsonLines, set_up_guest_logging
+from smart_sentry.plant.parts import Part
+from smart_sentry.stores.store import Store
+from smart_sentry.stores.throughput import Throughput
+from smart_sentry.stream.producer import Producer
+from smart_sentry.worker.metrics import KAFKA, WorkerMetrics
+from smart_sentry.worker.run import record_throughput
+from smart_sentry.worker.throughput import ThroughputBook
+from smart_sentry.worker.worker import Worker, WorkerOptions, alarm_latencies
+
+DASHBOARD = Path(__file__).parents[3] / "docker" / "grafana" / "smart-sentry.json"
+
+
+def idle_publisher() -> FeedPublisher:
+    """Of a Redis that nobody asks."""
+    return FeedPublisher(RedisLink("redis://127.0.0.1:1/0"), StoredPlant(None))  # type: ignore[arg-type]
+
+
+def test_dashboard_asks_only_for_metrics_that_a_worker_exposes_and_for_each_of_the_stream() -> None:
+    metrics = WorkerMetrics(idle_publisher())
+    exposed = set(re.findall(r"^# TYPE (\S+) ", generate_latest(metrics.registry).decode(), re.M))
+    exposed = {name for name in exposed if not name.endswith("_created")}
+    asked = {
+        re.sub(r"_(bucket|sum|count)$", "", name)
+        for panel in json.loads(DASHBOARD.read_text())["panels"]
+        for target in panel["targets"]
+        for name in re.findall(r"smart_sentry_\w+", target["expr"])
+    }
+    assert asked == exposed
+
+
+def test_service_tells_of_the_live_feed_once_however_often_it_starts() -> None:
+    metrics = ServiceMetrics()
+    assert b"smart_sentry_feed_up" not in metrics.exposition()
+    for _ in range(2):
+        metrics.feeds(idle_publisher())
+    assert metrics.exposition().count(b"\nsmart_sentry_feed_up 0.0") == 1
+    metrics.feeds(None)
+    assert b"smart_sentry_feed_up" not in metrics.exposition()
+
+
+def part(assets: list[str], seconds: list[float], received: list[float]) -> Part:
+    count = len(assets)
+    return Part(
+        "pump", np.arange(count), assets, [f"r{row}" for row in range(count)], np.array(seconds), np.zeros((count, 3)),
+        np.array(received),
+    )  # fmt: skip
+
+
+def step(asset_id: str, time: float) -> AlarmTransition:
+    return AlarmTransition(
+        f"{asset_id}:anomaly:1", asset_id, "anomaly", AlarmState.NORMAL, AlarmState.UNACKNOWLEDGED, AlarmEvent.RAISED, time,
+        "system", "", AlarmPriority.HIGH, 2.0,
+    )  # fmt: skip
+
+
+def test_alarms_latency_counts_from_the_message_of_its_reading_else_from_the_assets_oldest() -> None:
+    parts = [part(["a", "b", "a", "a"], [1.0, 1.0, 2.0, 3.0], [100.0, 101.0, 102.0, 103.0])]
+    steps = [step("a", 2.0), step("a", 2.5), step("b", 1.0), step("of another batch", 1.0)]
+    assert list(alarm_latencies(parts, steps, now=110.0)) == [8.0, 10.0, 9.0]
+
+
+def test_throughput_is_a_row_of_each_partition_of_which_messages_came() -> None:
+    book = ThroughputBook("host:1", "readings", now=1000.0)
+    book.took(1, {"stored": 30, "flagged": 2, "duplicate": 3, "stale": 4, "quarantined": 1}, 5, 0.5)
+    book.took(1, {"stored": 20}, 0, 0.25)
+    book.lag(1, 7)
+    book.lag(0, 9)
+    assert not book.is_due(1009.9)
+    assert book.is_due(1010.0)
+    assert book.close(1010.0) == [Throughput(1010.0, "host:1", "readings", 1, 10.0, 50, 5.0, 2, 7, 5, 7, 0.5)]
+    assert book.close(1020.0) == []
+
+
+def test_throughput_is_stored_newest_first_and_ages(tmp_path: Path) -> None:
+    rows = [Throughput(float(at), "host:1", "readings", 0, 10.0, 50, 5.0, 2, 7, 5, 7, 0.5) for at in (1, 2, 3)]
+    with Store(f"sqlite:///{tmp_path}/store.db") as store:
+        record_throughput(store, rows)
+        with store.transaction() as batch:
+            assert [row.time for row in batch.throughput.newest(2)] == [3.0, 2.0]
+            assert batch.throughput.newest(9) == rows[::-1]
+            assert batch.throughput.delete_older(2.0) == 1
+            assert [row.time for row in batch.throughput.newest(9)] == [3.0, 2.0]
+
+
+def metric(metrics: WorkerMetrics, name: str) -> float | None:
+    return metrics.registry.get_sample_value(name)
+
+
+def worker(metrics: WorkerMetrics, record) -> Worker:
+    options = WorkerOptions("127.0.0.1:1")
+    return Worker(options, lambda partition: None, Producer(options.bootstrap), metrics, record)  # type: ignore[arg-type]
+
+
+def test_throughput_that_cannot_be_stored_is_counted_and_said_and_ends_nothing(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def refuse(rows: object) -> None:
+        raise RuntimeError("no room")
+
+    metrics = WorkerMetrics()
+    its = worker(metrics, refuse)
+    its._throughput.took(0, {"stored": 1}, 0, 0.1)
+    its._log_throughput()
+    assert metric(metrics, "smart_sentry_stream_throughput_rows_lost_total") == 1
+    assert "1 rows of throughput are lost: no room" in caplog.text
+    its._consumer.close()
+
+
+def test_kafka_counts_as_away_once_no_broker_answers(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    metrics = WorkerMetrics()
+    its = worker(metrics, None)
+    for state, up in (("UP", 1.0), ("TRY_CONNECT", 0.0), ("DOWN", 0.0), ("UP", 1.0)):
+        its._heard_of_brokers(json.dumps({"brokers": {"one": {"state": state}, "two": {"state": "INIT"}}}))
+        assert metrics.registry.get_sample_value("smart_sentry_stream_up", {"system": KAFKA}) == up
+    said = [record.getMessage() for record in caplog.records if record.name.endswith("worker")]
+    assert said == ["kafka: no broker answers", "kafka: answers again"]
+    its._consumer.close()
+
+
+def test_json_log_is_one_object_a_line_with_extra_fields_and_traceback() -> None:
+    logger = logging.getLogger("test.json")
+    records: list[logging.LogRecord] = []
+    logger.addFilter(lambda record: records.append(record) is not None)
+    try:
+        raise ValueError("two\nlines")
+    except ValueError:
+        logger.error("took %d of\n%s", 3, "four", exc_info=True, extra={"partition": 2, "path": Path("x")})
+    line = JsonLines().format(records[0])
+    assert "\n" not in line
+    told = json.loads(line)
+    assert {
+        "level": "ERROR",
+        "logger": "test.json",
+        "message": "took 3 of\nfour",
+        "partition": 2,
+        "path": "x",
+    }.items() <= (told.items())
+    assert "ValueError: two\nlines" in told["exception"]
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+00:00", told["time"])
+
+
+@pytest.fixture
+def our_logger() -> Iterator[logging.Logger]:
+    """The project's logger, which is put back as it was."""
+    ours = logging.getLogger("smart_sentry")
+    before = (ours.level, list(ours.handlers), ours.propagate)
+    yield ours
+    ours.setLevel(before[0])
+    ours.handlers, ours.propagate = before[1:]
+
+
+def test_service_writes_its_own_lines_as_json_and_leaves_its_servers_alone(
+    our_logger: logging.Logger, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_up_guest_logging("text")
+    assert our_logger.propagate
+    set_up_guest_logging("json")
+    set_up_guest_logging("json")
+    monkeypatch.setattr(our_logger.handlers[0], "stream", sys.stderr)
+    logging.getLogger("smart_sentry.plant").info("caught up with %d readings", 3)
+    told = capsys.readouterr().err.splitlines()
+    assert [json.loads(line)["message"] for line in told] == ["caught up with 3 readings"]
