@@ -201,6 +201,17 @@ class NotPublished(SmartSentryError):
         )
 
 
+class NoWorker(SmartSentryError):
+    """Something was asked of an asset that a stream's worker watches, and no worker did it in time. It is not done later."""
+
+    def __init__(self, asset_id: str, seconds: float) -> None:
+        self.asset_id = asset_id
+        super().__init__(
+            f"No worker that watches {asset_id} answered within {seconds:g} s; nothing was done. See that the workers run"
+            " (smart-sentry stream work) and ask again."
+        )
+
+
 class IngestBusy(SmartSentryError):
     """Readings for which there is no room: too many wait for Apache Kafka already. None of them was taken.
 

@@ -170,3 +170,17 @@ def test_document_has_every_refusal_of_a_body(client: httpx.Client) -> None:
     assert len(posts) == 9
     for path, operation in posts.items():
         assert {"400", "401", "403", "404", "409", "413", "415", "422", "503"} <= set(operation["responses"]), path
+
+
+@pytest.mark.parametrize("path", ["/api/v1/data/simple", "/api/v1/data/batch"])
+def test_document_tells_that_readings_may_be_judged_later_and_when_to_send_them_again(
+    client: httpx.Client, path: str
+) -> None:
+    document = client.get("/openapi.json").json()
+    answers = document["paths"][path]["post"]["responses"]
+    schemas = {code: answers[code]["content"]["application/json"]["schema"]["$ref"] for code in ("200", "202", "503")}
+    assert {code: ref.rpartition("/")[2] for code, ref in schemas.items()} == {
+        "200": "ReadingsTaken", "202": "ReadingsPublished", "503": "ErrorBody",
+    }  # fmt: skip
+    assert set(document["components"]["schemas"]["ReadingsPublished"]["required"]) == {"accepted", "event_ids"}
+    assert "Retry-After" in answers["503"]["headers"]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -23,11 +24,17 @@ from postgres_server import folder_for_all
 from services_fixture import Services, services_in
 from sqlalchemy import create_engine, text
 
+from smart_sentry.contracts.alarms import AlarmAction, AlarmState
+from smart_sentry.errors import ActionRefused, NoWorker, UnknownAsset
 from smart_sentry.plant.condition_watch import ConditionWatch
 from smart_sentry.plant.incoming import Incoming
 from smart_sentry.plant.plant import Plant
+from smart_sentry.plant.purge import purge
+from smart_sentry.plant.status import asset_status
+from smart_sentry.plant.worked_plant import WorkedPlant
 from smart_sentry.servers import free_port
 from smart_sentry.stores.engine import parse_url
+from smart_sentry.stores.readings import ReadingRows
 from smart_sentry.stores.store import Store
 from smart_sentry.stream.broker import client_settings, ensure_topics
 from smart_sentry.stream.encoding import encode
@@ -310,3 +317,93 @@ def test_message_of_a_purged_epoch_is_stale_and_a_new_epoch_begins_anew(services
         process.send_signal(signal.SIGTERM)
         process.wait(15)
         assert found.stored() == 450
+
+
+def test_reading_that_came_another_way_is_stored_once_and_the_others_follow(services: Services, models: Path) -> None:
+    all_of_it = readings_of(0)
+    with stage(services, models, "another-way") as found:
+        with Store(found.url) as store, store.transaction() as batch:
+            batch.readings.add(ReadingRows(
+                [ASSETS[0]] * 2, [str(one) for one in all_of_it.reading_ids[10:12]], all_of_it.seconds[10:12],
+                all_of_it.values[10:12], PUMP.signal_names, "http", START,
+            ))  # fmt: skip
+        process = found.worker()
+        found.send(encode(all_of_it, Layout(PUMP), Form.BINARY, "test"))
+        found.wait_for(ROWS)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(15) == 0
+        with Store(found.url) as store, store.view() as view:
+            assert len(set(view.readings.history(ASSETS[0]).reading_ids)) == ROWS
+            assert len(view.assessments.history(ASSETS[0])) == ROWS - 2
+
+
+def test_what_operators_ask_is_done_by_the_worker_that_watches_the_asset(
+    services: Services, models: Path, tmp_path: Path
+) -> None:
+    own = tmp_path / "models"
+    shutil.copytree(models, own)
+    faulty = values_of(0)
+    faulty[100:400, 2] += 3.0
+    sick = replace(readings_of(0), values=faulty)
+    messages = encode(sick, Layout(PUMP), Form.BINARY, "test")
+    with stage(services, own, "asked") as found, Store(found.url) as store:
+        process = found.worker()
+        found.send(messages[:400])
+        found.wait_for(400)
+        plant = WorkedPlant({PUMP.name: PUMP}, own, store)
+        asset = ASSETS[0]
+        before = asset_status(plant, asset)
+        assert before.open_alarms == 1
+        assert before.degradation is not None
+        assert before.degradation > 0.0
+
+        done = plant.act(asset, "anomaly", AlarmAction.ACKNOWLEDGE, "Ann", "seen", None)
+        assert (done.to_state, done.author) == (AlarmState.ACKNOWLEDGED, "Ann")
+        with pytest.raises(ActionRefused, match="ACKNOWLEDGED"):
+            plant.act(asset, "anomaly", AlarmAction.ACKNOWLEDGE, "Ben", "me, too", None)
+        with pytest.raises(UnknownAsset):
+            plant.maintain("nobody", "Ann", "bearing changed")
+
+        plant.maintain(asset, "Ann", "bearing changed")
+        found.send(messages[500:501])
+        found.wait_for(401)
+        assert asset_status(plant, asset).degradation == 0.0
+
+        new = encode(replace(sick, asset_ids=["fresh"] * ROWS), Layout(PUMP), Form.BINARY, "test")
+        found.send(new[600:700])
+        _wait_until(lambda: _scores(store, "fresh") == [None] * 100)
+        plant.commission("fresh", baseline(rows=300, seed=9, asset_id="fresh"), "Ann")
+        _wait_until(lambda: not _waiting(store))
+        found.send(new[700:800])
+        _wait_until(lambda: len(_scores(store, "fresh")) == 200)
+        assert None not in _scores(store, "fresh")[100:]
+        assert asset_status(plant, "fresh").system_state == "MONITORING"
+
+        told = purge(plant, "fresh", "fresh", None, "Ann")
+        assert told["deleted"]["readings"] == 200
+        found.send(new[800:810])
+        _wait_until(lambda: _scores(store, "fresh") == [None] * 10)
+
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(15) == 0
+        plant.patience_seconds = 0.5
+        with pytest.raises(NoWorker, match="stream work"):
+            plant.maintain(asset, "Ann", "nobody is there")
+        assert not _waiting(store)
+
+
+def _scores(store: Store, asset: str) -> list[float | None]:
+    with store.view() as view:
+        return [one.score for one in view.assessments.history(asset)]
+
+
+def _waiting(store: Store) -> bool:
+    with store.view() as view:
+        return bool(view.commands.waiting())
+
+
+def _wait_until(true: Callable[[], bool], seconds: float = 30) -> None:
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)

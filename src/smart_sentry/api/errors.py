@@ -17,6 +17,7 @@ from smart_sentry.errors import (
     NotConfirmed,
     NotPublished,
     NotStored,
+    NoWorker,
     SmartSentryError,
     StateForbids,
     StoreUnavailable,
@@ -114,6 +115,7 @@ STATUS_OF: dict[type[SmartSentryError], tuple[int, str]] = {
     StoreUnavailable: (503, "store_unavailable"),
     NotPublished: (503, "not_published"),
     IngestBusy: (503, "ingest_busy"),
+    NoWorker: (503, "no_worker"),
     ModelUnavailable: (503, "model_unavailable"),
     ChecksumMismatch: (503, "model_unavailable"),
 }

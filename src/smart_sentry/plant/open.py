@@ -11,6 +11,7 @@ from smart_sentry.config import Settings
 from smart_sentry.errors import ChecksumMismatch, ModelUnavailable
 from smart_sentry.feed.open import open_publisher
 from smart_sentry.plant.plant import Plant
+from smart_sentry.plant.worked_plant import WorkedPlant
 from smart_sentry.stores.store import Store
 
 _log = logging.getLogger(__name__)
@@ -27,7 +28,8 @@ def open_plant(settings: Settings) -> Plant:
     publisher = open_publisher(settings, store)
     if publisher is not None:
         publisher.start()
-    return Plant(types, settings.models_folder, store, failure_model=model, publisher=publisher)
+    plant = WorkedPlant if settings.ingest == "kafka" else Plant
+    return plant(types, settings.models_folder, store, failure_model=model, publisher=publisher)
 
 
 def load_asset_types(settings: Settings) -> dict[str, AssetType]:

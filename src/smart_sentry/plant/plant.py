@@ -237,7 +237,7 @@ class Plant:
             except BaseException:
                 if watch.baselines.history(asset_id)[:-1]:
                     watch.baselines.roll_back(asset_id)
-                self.restore()
+                self._recover()
                 raise
             return version
 
@@ -263,7 +263,7 @@ class Plant:
                 self._switch(watch, asset_id, author, "roll back", {"from": left.version, "reason": reason})
             except BaseException:
                 watch.baselines.add(left)
-                self.restore()
+                self._recover()
                 raise
             return version
 
@@ -277,6 +277,28 @@ class Plant:
             batch.audit.add(AuditEntry(now, author, action, asset_id, {"version": baseline.version} | details))
             self._monitored.discard(asset_id)
             self.save(batch)
+        self.tell_switched(asset_id)
+
+    def tell_switched(self, asset_id: str) -> None:
+        """For a plant that others watch, too: another baseline of an asset is active."""
+
+    def take_over_baseline(self, asset_id: str) -> None:
+        """Scores an asset with the baseline that somebody else made active.
+
+        Raises:
+            UnknownAsset, ActionRefused: as of `calibrated_watch_of`. ModelUnavailable: it has none.
+        """
+        with self.lock:
+            watch = self.calibrated_watch_of(asset_id)
+            baseline = watch.baselines.active(asset_id)
+            try:
+                with self.store.transaction(assets=[asset_id]) as batch:
+                    watch.switch(asset_id, baseline)
+                    self._monitored.discard(asset_id)
+                    self.save(batch)
+            except BaseException:
+                self._recover()
+                raise
 
     def maintain(self, asset_id: str, author: str, reason: str) -> None:
         """Records a maintenance: the degradation index begins at 0 again."""
@@ -288,7 +310,7 @@ class Plant:
                     batch.audit.add(AuditEntry(self.clock(), author, "maintenance", asset_id, {"reason": reason}))
                     self.save(batch)
             except BaseException:
-                self.restore()
+                self._recover()
                 raise
 
     def act(
@@ -300,10 +322,9 @@ class Plant:
             UnknownAsset, ActionRefused.
         """
         with self.lock:
+            self.advance_alarms(asset_id)
             watch, now = self.watch_of(asset_id), self.clock()
             alarms = watch.alarms
-            if passed := alarms.advance(now):  # it has happened, also where the action is then refused
-                self._keep(watch, passed)
             match action:
                 case AlarmAction.ACKNOWLEDGE:
                     done = alarms.acknowledge(asset_id, key, author, now, reason)
@@ -320,13 +341,24 @@ class Plant:
             self._keep(watch, [done])
             return done
 
+    def advance_alarms(self, asset_id: str) -> None:
+        """Stores what time alone has done to the alarms of an asset's type, such as the end of a shelving.
+
+        Raises:
+            UnknownAsset.
+        """
+        with self.lock:
+            watch = self.watch_of(asset_id)
+            if passed := watch.alarms.advance(self.clock()):
+                self._keep(watch, passed)
+
     def _keep(self, watch: Watch, transitions: Sequence[AlarmTransition]) -> None:
         try:
             with self.store.transaction() as batch:
                 batch.alarms.record(alarm_states(watch, transitions), transitions)
                 self.save(batch)
         except BaseException:
-            self.restore()
+            self._recover()
             raise
         if self.publisher is not None:
             self.publisher.publish([], transitions)
@@ -340,6 +372,21 @@ class Plant:
             for asset in gone:
                 self._type_of.pop(asset, None)
                 self._monitored.discard(asset)
+
+    def tell_forgotten(self, asset_id: str | None) -> None:
+        """For a plant that others watch, too: an asset was purged, or all (None)."""
+
+    def forget_and_save(self, asset_id: str) -> None:
+        """Forgets an asset that somebody else purged."""
+        with self.lock:
+            if asset_id in self._type_of:
+                self.forget(asset_id)
+            try:
+                with self.store.transaction() as batch:
+                    self.save(batch)
+            except BaseException:
+                self._recover()
+                raise
 
     def save(self, batch: Batch) -> None:
         """Stores the monitors' state within a transaction."""

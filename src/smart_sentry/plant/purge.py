@@ -54,6 +54,7 @@ def purge(plant: Plant, asset_id: str | None, confirm: str, archive: Path | None
             raise
         if plant.publisher is not None:
             plant.publisher.forget(asset_id)
+        plant.tell_forgotten(asset_id)
         for store, name in kept:
             store.remove_aside(name)
     return {"deleted": done.rows, "archive": None if done.archive is None else str(done.archive)}

@@ -53,6 +53,7 @@ class Retention:
         deleted = plant.store.retire(before, through=through, stopped=self._stop.is_set)
         with plant.store.transaction() as batch:
             batch.throughput.delete_older(before)
+            batch.commands.delete_older(before)
         told = ", ".join(f"{rows} {table.replace('_', ' ')}" for table, rows in deleted.items())
         oldest = datetime.fromtimestamp(before, UTC).isoformat(timespec="seconds")
         _log.info("retention: deleted %s from before %s", told, oldest)

@@ -29,6 +29,7 @@ from smart_sentry.stores.asset_states import AssetStateTable
 from smart_sentry.stores.audit import AuditLog
 from smart_sentry.stores.baseline_index import BaselineIndex
 from smart_sentry.stores.bulk import hold_assets
+from smart_sentry.stores.commands import CommandTable
 from smart_sentry.stores.engine import make_engine, parse_url, without_secrets
 from smart_sentry.stores.layouts import forget_layouts
 from smart_sentry.stores.live import LiveTable
@@ -67,6 +68,7 @@ class Batch:
         self.audit = AuditLog(connection)
         self.snapshots = SnapshotTable(connection)
         self.stream = StreamPartitions(connection)
+        self.commands = CommandTable(connection)
         self.throughput = ThroughputLog(connection)
         self.live = LiveTable(connection)
 

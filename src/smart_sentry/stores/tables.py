@@ -224,5 +224,17 @@ stream_throughput = Table(
     Column("latency_seconds", Double, nullable=False),
 )
 
+plant_commands = Table(
+    "plant_commands",
+    metadata,
+    Column("id", NUMBER, primary_key=True),
+    Column("asset_id", NAME, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("arguments", Text, nullable=False),  # a JSON object
+    Column("asked", Double, nullable=False),
+    Column("settled", Double, index=True),  # None: it waits for the worker that watches the asset
+    Column("refusal", Text),  # a JSON object; None: it was done, or waits
+)
+
 APPEND_ONLY = (alarm_transitions, operator_notes, audit_log, baselines)
 """Tables whose rows a trigger keeps from being changed."""

@@ -47,6 +47,10 @@ class SequenceGate:
         _judge(slots, epochs, sequences, self._epoch, self._highest, self._come, out)
         return out
 
+    def knows(self, asset_id: str) -> bool:
+        """Whether a reading of an asset has come."""
+        return asset_id in self._slot_of
+
     def snapshot(self) -> dict[str, Any]:
         """A copy of the state."""
         count = len(self._slot_of)

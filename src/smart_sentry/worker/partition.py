@@ -20,14 +20,17 @@ import numpy as np
 
 from smart_sentry.assets import AssetType
 from smart_sentry.bundle import Bundle
+from smart_sentry.errors import SmartSentryError, StoreUnavailable
 from smart_sentry.feed.publisher import FeedPublisher
+from smart_sentry.plant.commands import do, refusal_of
 from smart_sentry.plant.incoming import FARTHEST_AHEAD_SECONDS
 from smart_sentry.plant.parts import Part
 from smart_sentry.plant.plant import Plant, Taken
 from smart_sentry.plant.verdicts import Verdict
+from smart_sentry.stores.commands import Command
 from smart_sentry.stores.readings import AlreadyStored
 from smart_sentry.stores.store import Batch, Store
-from smart_sentry.stores.stream_partitions import StreamPlace
+from smart_sentry.stores.stream_partitions import Fenced, StreamPlace
 from smart_sentry.stream.decoding import decode_batch
 from smart_sentry.stream.layouts import Layouts
 from smart_sentry.stream.messages import Readings, Reason, Refusal
@@ -76,6 +79,10 @@ class Pending:
     now: float
 
 
+class Withdrawn(Exception):
+    """Whoever asked for something has given up waiting: it must not be done any more."""
+
+
 class StateIsLost(Exception):
     """An earlier batch was not stored: the state is ahead of the database, and so is what was judged after it."""
 
@@ -100,6 +107,8 @@ class PartitionPlant(Plant):
         self._layouts = Layouts(asset_types.values())
         self._gate = SequenceGate()
         self._place = StreamPlace(topic, partition, 0, 0, 0)
+        self._obeying: int | None = None
+        self._settled: int | None = None
         self.lost = False
         """Whether the state is ahead of the database: `restore` it and read again from `position`."""
         self.position = 0
@@ -249,6 +258,37 @@ class PartitionPlant(Plant):
         batch.snapshots.save(self._snapshot_name, self._state(), self.clock())
         self._place = replace(self._place, next_offset=self.position, snapshot_offset=self.position)
         batch.stream.advance(self._place)
+        if self._obeying is not None and self._settled != self._obeying:
+            if not batch.commands.settle(self._obeying, None, self.clock()):
+                raise Withdrawn
+            self._settled = self._obeying
+
+    def watches_over(self, asset_id: str) -> bool:
+        """Whether an asset's readings come through this partition."""
+        return self._gate.knows(asset_id)
+
+    def obey(self, command: Command) -> None:
+        """Does what an operator asks of an asset, and notes what became of it; whatever was judged must have been stored.
+
+        Raises:
+            StoreUnavailable: the database cannot be reached; `lost` is true.
+            Fenced: the partition has another owner; `lost` is true.
+        """
+        try:
+            self.advance_alarms(
+                command.asset_id
+            )  # in a transaction of its own: it has happened whatever becomes of the command
+            self._obeying, self._settled = command.number, None
+            do(self, command)
+        except (StoreUnavailable, Fenced):
+            raise
+        except Withdrawn:
+            _log.info("nobody waits for command %d any more", command.number)
+        except SmartSentryError as refused:
+            with self.store.transaction() as batch:
+                batch.commands.settle(command.number, refusal_of(refused), self.clock())
+        finally:
+            self._obeying = None
 
     def _state(self) -> dict[str, Any]:
         """A copy of what is remembered, to be stored."""

@@ -47,6 +47,8 @@ MOST_MESSAGES = 5000
 """Of one batch."""
 _WAIT_S, _GATHER_S, _PATIENT_S = 0.1, 0.01, 1.0
 """For a first message; for those right after it; and for the database, before the group is told that the worker is alive."""
+_LOOK_EVERY_S = 0.5
+"""How often a worker looks whether operators have asked for something."""
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.2, 10.0
 _QUEUED_KB = 65_536
 _STATISTICS_MS = 5000
@@ -109,6 +111,7 @@ class Worker:
         self._plants: dict[int, PartitionPlant] = {}
         self._storing: Storing[_Job, Taken] = Storing(self._store)
         self._stop = threading.Event()
+        self._looked_at = time.monotonic()
         self._record, self._kafka_up = record, True
         self._throughput = ThroughputBook(f"{socket.gethostname()}:{os.getpid()}", options.topic, time.time())
         self._consumer = Consumer({
@@ -136,6 +139,7 @@ class Worker:
         try:
             while not self._stop.is_set():
                 self._work()
+                self._obey()
                 if self._throughput.is_due(time.time()):
                     self._log_throughput()
         except BaseException:
@@ -166,6 +170,27 @@ class Worker:
             self._storing.drain()
             self._settle()
             self._wait_for_store(lost)
+
+    def _obey(self) -> None:
+        """Does what operators have asked of the assets of its partitions."""
+        if not self._plants or time.monotonic() - self._looked_at < _LOOK_EVERY_S:
+            return
+        self._looked_at = time.monotonic()
+        try:
+            with next(iter(self._plants.values())).store.view() as view:
+                waiting = view.commands.waiting()
+            for command in waiting:
+                for partition, plant in self._plants.items():
+                    if not plant.lost and plant.watches_over(command.asset_id):
+                        self._storing.drain()
+                        self._settle()
+                        if self._plants.get(partition) is plant and not plant.lost:
+                            plant.obey(command)
+                        break
+        except StoreUnavailable as problem:
+            _log.warning("%s: what operators asked waits: %s", self.options.topic, problem)
+        except Fenced as problem:
+            _log.warning("%s", problem)
 
     def _messages(self) -> list[Any]:
         """At once when one has come, together with what comes right after it."""

@@ -13,7 +13,7 @@ from plant_fixture import PUMP, SIGNALS, no_model, open_pumps, sqlite_in
 from smart_sentry.api.ingest import KafkaIngest
 from smart_sentry.api.prediction import create_app
 from smart_sentry.config import Settings
-from smart_sentry.errors import ConfigurationError, InvalidReadings
+from smart_sentry.errors import ConfigurationError, InvalidReadings, NotPublished
 from smart_sentry.plant.incoming import Incoming
 from smart_sentry.plant.plant import Plant
 from smart_sentry.stores.asset_states import AssetState
@@ -26,16 +26,23 @@ NOW = 1_767_225_600.0
 
 
 class Recorder:
-    """Takes what would go to Kafka."""
+    """Takes what would go to Kafka, and answers at once, or when the test does."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, at_once: bool = True) -> None:
+        self.at_once = at_once
         self.readings: list[Readings] = []
+        self.answers: list[Future[None]] = []
 
     def publish(self, readings: list[Readings]) -> Future[None]:
         self.readings += readings
-        done: Future[None] = Future()
-        done.set_result(None)
-        return done
+        self.answers.append(Future())
+        if self.at_once:
+            self.answers[-1].set_result(None)
+        return self.answers[-1]
+
+    @property
+    def ids(self) -> list[str]:
+        return [name for one in self.readings for name in one.reading_ids]
 
 
 @pytest.fixture
@@ -80,6 +87,42 @@ def test_places_in_the_request_rise_within_an_asset_and_a_missing_signal_is_no_n
     places = list(zip(found.asset_ids, found.sequences.tolist(), found.reading_ids, strict=True))
     assert places == [("a", 1, "1"), ("a", 3, "3"), ("b", 0, "0"), ("b", 2, "2")]
     assert np.isnan(found.values[3]).all()
+
+
+def test_reading_that_kafka_has_already_is_accepted_and_not_sent_again(plant: Plant) -> None:
+    recorder = Recorder()
+    ingest = KafkaIngest(plant, recorder, most_remembered=3)  # type: ignore[arg-type]
+    told = ingest.take([of("a", "1"), of("a", "2"), of("a", "1"), of("b", "1")])
+    assert (told.accepted, told.event_ids) == (4, ["1", "2", "1", "1"])
+    ingest.take([of("a", "2")])
+    assert recorder.ids == ["1", "2", "1"]
+    ingest.take([of("a", "3"), of("a", "4")])  # the oldest are forgotten; the worker then finds them in the database
+    ingest.take([of("a", "1"), of("a", "4")])
+    assert recorder.ids == ["1", "2", "1", "3", "4", "1"]
+    ingest.forget("a")
+    ingest.take([of("a", "4"), of("b", "1")])
+    assert recorder.ids[6:] == ["4", "1"]
+
+
+def test_reading_that_comes_again_before_kafka_has_it_waits_for_the_first_and_goes_anew_where_that_failed(
+    plant: Plant,
+) -> None:
+    recorder = Recorder(at_once=False)
+    ingest = KafkaIngest(plant, recorder)  # type: ignore[arg-type]
+
+    async def both() -> list[object]:
+        first, second = (asyncio.create_task(ingest.take_one(of("a", "1"))) for _ in range(2))
+        await asyncio.wait([first, second], timeout=0.2)
+        assert not first.done()
+        assert not second.done()
+        recorder.answers[0].set_exception(NotPublished("Apache Kafka does not answer.", 5))
+        return await asyncio.gather(first, second, return_exceptions=True)
+
+    assert [type(one) for one in asyncio.run(both())] == [NotPublished, NotPublished]
+    assert recorder.ids == ["1"]
+    recorder.at_once = True
+    ingest.take([of("a", "1")])
+    assert recorder.ids == ["1", "1"]
 
 
 def test_one_wrong_reading_keeps_the_whole_request_back(plant: Plant) -> None:

@@ -1,0 +1,113 @@
+"""The plant as the service sees it where a stream's workers judge its readings.
+
+What stands is read from the database. What operators ask of a machine's state is written down there, and done by the worker that
+watches the machine: there is one memory of each asset, and it is the worker's.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from smart_sentry.contracts.alarms import AlarmAction, AlarmTransition
+from smart_sentry.errors import NoWorker, UnknownAsset
+from smart_sentry.plant.commands import ACT, FORGET, MAINTAIN, SWITCH, raise_again
+from smart_sentry.plant.plant import Plant
+from smart_sentry.plant.watch import Watch
+from smart_sentry.stores.span import Span
+from smart_sentry.stores.store import Batch
+
+_log = logging.getLogger(__name__)
+PATIENCE_SECONDS = 10.0
+_POLL_SECONDS = 0.05
+
+
+class WorkedPlant(Plant):
+    """As a `Plant`, but it judges nothing itself."""
+
+    patience_seconds = PATIENCE_SECONDS
+    """How long it waits for a worker."""
+
+    def restore(self) -> None:
+        """Learns which assets there are; what is remembered of them is the workers'."""
+        with self.lock, self.store.view() as batch:
+            states = batch.states.all()
+            self._type_of = {name: its.asset_type for name, its in states.items() if its.asset_type in self.asset_types}
+            self._watches = {}
+
+    def save(self, batch: Batch) -> None:
+        """Nothing: the workers store what they remember."""
+
+    def watch_of(self, asset_id: str) -> Watch:
+        """As `Plant.watch_of`; an asset that has come since the start is looked up."""
+        if asset_id not in self._type_of:
+            with self.store.view() as batch:
+                state = batch.states.find(asset_id)
+            if state is None or state.asset_type not in self.asset_types:
+                raise UnknownAsset(asset_id)
+            self._type_of[asset_id] = state.asset_type
+        return super().watch_of(asset_id)
+
+    def maintain(self, asset_id: str, author: str, reason: str) -> None:
+        """As `Plant.maintain`, by the worker.
+
+        Raises:
+            UnknownAsset. NoWorker: none answered in time.
+        """
+        self.watch_of(asset_id)
+        self._ask(asset_id, MAINTAIN, {"author": author, "reason": reason})
+
+    def act(
+        self, asset_id: str, key: str, action: AlarmAction, author: str, reason: str, until: float | None
+    ) -> AlarmTransition:
+        """As `Plant.act`, by the worker.
+
+        Raises:
+            UnknownAsset, ActionRefused. NoWorker: none answered in time.
+        """
+        self.watch_of(asset_id)
+        told = {"key": key, "action": action.value, "author": author, "reason": reason, "until": until}
+        self._ask(asset_id, ACT, told)
+        with self.store.view() as batch:
+            steps = batch.alarms.transitions(Span(limit=50, newest_first=True), asset_id=asset_id)
+        return next(step for step in steps if step.key == key and step.author == author)
+
+    def tell_switched(self, asset_id: str) -> None:
+        """The worker takes the new baseline when it comes to it."""
+        self._write_down(asset_id, SWITCH, {})
+
+    def tell_forgotten(self, asset_id: str | None) -> None:
+        """The workers forget what was purged."""
+        for asset in [asset_id] if asset_id is not None else self._purged:
+            try:
+                self._ask(asset, FORGET, {})
+            except NoWorker as problem:
+                _log.warning("%s", problem)
+
+    def forget(self, asset_id: str | None) -> None:
+        """As `Plant.forget`."""
+        self._purged = list(self._type_of)
+        super().forget(asset_id)
+
+    def _ask(self, asset_id: str, action: str, arguments: Mapping[str, Any]) -> None:
+        number = self._write_down(asset_id, action, arguments)
+        deadline = time.monotonic() + self.patience_seconds
+        while time.monotonic() < deadline:
+            with self.store.view() as batch:
+                outcome = batch.commands.outcome(number)
+            if outcome is None:
+                time.sleep(_POLL_SECONDS)
+                continue
+            if outcome.refusal is not None:
+                raise_again(outcome.refusal, asset_id, action)
+            return
+        with self.store.transaction() as batch:
+            withdrawn = batch.commands.settle(number, {"problem": "withdrawn"}, self.clock())
+        if withdrawn:
+            raise NoWorker(asset_id, self.patience_seconds)
+
+    def _write_down(self, asset_id: str, action: str, arguments: Mapping[str, Any]) -> int:
+        with self.store.transaction() as batch:
+            return batch.commands.ask(asset_id, action, arguments, self.clock())
