@@ -172,8 +172,14 @@ def _find_spikes(values: Any, slot: int, farthest: Any, recent: Any, spikes: Any
     """`recent` holds the last good values, the newest last; `spikes` how many readings a signal has been away."""
     away, alone = -1, 0
     for i in range(values.size):
-        known = flaws[i] == GOOD and not np.isnan(recent[slot, i, 0])
-        if known and abs(values[i] - np.median(recent[slot, i])) > farthest[slot, i]:
+        if flaws[i] != GOOD or np.isnan(recent[slot, i, 0]):
+            continue
+        least, most = recent[slot, i, 0], recent[slot, i, 0]
+        for k in range(1, _RECENT):
+            least, most = min(least, recent[slot, i, k]), max(most, recent[slot, i, k])
+        if max(values[i] - least, most - values[i]) <= farthest[slot, i]:
+            continue  # the median is between them: to find it costs more than all the rest
+        if abs(values[i] - np.median(recent[slot, i])) > farthest[slot, i]:
             away, alone = i, alone + 1
     for i in range(values.size):
         if flaws[i] != GOOD:

@@ -77,11 +77,12 @@ class FailureWatch(Watch):
         cap = float(self.asset_type.failure.rul_cap_cycles)
         known = np.full(count, np.nan)
         known[rows] = degradation_of_life(found.rul_cycles[:, 0], cap)
-        degradation = np.empty(count)
-        for row, asset in enumerate(asset_ids):  # what is not judged stays as it was
-            if not np.isnan(known[row]):
-                self._degradation[asset] = float(known[row])
-            degradation[row] = self._degradation.get(asset, 0.0)
+        kept, told = self._degradation, []
+        for asset, its in zip(asset_ids, known.tolist(), strict=True):
+            if its == its:  # a number; what is not judged stays as it was
+                kept[asset] = its
+            told.append(kept.get(asset, 0.0))
+        degradation = np.array(told, dtype=np.float64)
         predicted = Predicted(rows, found.failure_probability, found.rul_cycles, found.warming, found.batch.restored)
         phase = np.full(count, UNKNOWN, dtype=np.int64)
         return Judged(
@@ -89,10 +90,12 @@ class FailureWatch(Watch):
         )  # fmt: skip
 
     def _reasons(self, predicted: Predicted, flag: NDArray[np.bool_], flaws: NDArray[np.int8]) -> list[str]:
-        reasons = [self._sensors(row) for row in flaws]
+        reasons = [""] * len(flaws)
+        for row in np.flatnonzero((flaws != GOOD).any(axis=1)).tolist():
+            reasons[row] = self._sensors(flaws[row])
         horizon = self.asset_type.failure.horizon_cycles
-        for place, row in enumerate(predicted.rows.tolist()):
-            parts = []
+        for place in np.flatnonzero(flag[predicted.rows] | predicted.restored).tolist():
+            row, parts = int(predicted.rows[place]), []
             if flag[row]:
                 life, low, high = predicted.rul_cycles[place]
                 parts.append(
@@ -101,15 +104,14 @@ class FailureWatch(Watch):
                 )
             if predicted.restored[place]:
                 parts.append("found restored: its windows begin anew")
-            if predicted.warming[place] and (flag[row] or predicted.restored[place]):
+            if predicted.warming[place]:
                 parts.append("few readings yet")
             reasons[row] = "; ".join(parts)
         return reasons
 
     def _sensors(self, flaws: NDArray[np.int8]) -> str:
         bad = np.flatnonzero(flaws != GOOD).tolist()
-        told = ", ".join(f"{self.asset_type.signal_names[i]} {FLAWS[flaws[i]]}" for i in bad[:3])
-        return f"not judged, sensor: {told}" if bad else ""
+        return "not judged, sensor: " + ", ".join(f"{self.asset_type.signal_names[i]} {FLAWS[flaws[i]]}" for i in bad[:3])
 
     def _forget(self, asset_id: str | None) -> None:
         if asset_id is None:

@@ -28,6 +28,7 @@ from smart_sentry.contracts.alarms import AlarmTransition
 from smart_sentry.errors import StoreUnavailable
 from smart_sentry.plant.parts import Part
 from smart_sentry.plant.plant import Taken
+from smart_sentry.stores.commands import Command
 from smart_sentry.stores.readings import AlreadyStored
 from smart_sentry.stores.stream_partitions import Fenced
 from smart_sentry.stores.throughput import Throughput
@@ -180,17 +181,24 @@ class Worker:
             with next(iter(self._plants.values())).store.view() as view:
                 waiting = view.commands.waiting()
             for command in waiting:
-                for partition, plant in self._plants.items():
-                    if not plant.lost and plant.watches_over(command.asset_id):
-                        self._storing.drain()
-                        self._settle()
-                        if self._plants.get(partition) is plant and not plant.lost:
-                            plant.obey(command)
-                        break
+                self._obey_one(command)
         except StoreUnavailable as problem:
             _log.warning("%s: what operators asked waits: %s", self.options.topic, problem)
+
+    def _obey_one(self, command: Command) -> None:
+        owner = next((place for place, its in self._plants.items() if its.watches_over(command.asset_id)), None)
+        if owner is None:  # another worker's
+            return
+        self._storing.drain()
+        self._settle()
+        plant = self._plants.get(owner)
+        if plant is None or plant.lost:
+            return
+        try:
+            plant.obey(command)
         except Fenced as problem:
             _log.warning("%s", problem)
+            del self._plants[owner]
 
     def _messages(self) -> list[Any]:
         """At once when one has come, together with what comes right after it."""
