@@ -237,6 +237,9 @@ class Plant:
             except BaseException:
                 if watch.baselines.history(asset_id)[:-1]:
                     watch.baselines.roll_back(asset_id)
+                else:
+                    watch.baselines.put_aside(asset_id)
+                    watch.baselines.remove_aside(asset_id)
                 self._recover()
                 raise
             return version

@@ -87,6 +87,25 @@ def test_baseline_that_the_database_does_not_take_is_not_active(
     plant.store.close()
 
 
+def test_first_baseline_that_could_not_be_made_active_leaves_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plant = open_pumps(tmp_path)
+    take(plant, healthy(200, 0))
+    with monkeypatch.context() as patch:
+
+        def full(*_: object) -> None:
+            raise StoreUnavailable("sqlite", "the disk is full", "Make room.")
+
+        patch.setattr(plant, "save", full)
+        with pytest.raises(StoreUnavailable):
+            plant.commission(ASSET, baseline(rows=200, seed=9, asset_id=ASSET), "Ada")
+    assert watch_of(plant).judge_of(ASSET) is None
+    assert watch_of(plant).baselines.assets() == []
+    assert plant.commission(ASSET, baseline(rows=200, seed=9, asset_id=ASSET), "Ada")
+    plant.store.close()
+
+
 def test_purge_of_everything_takes_baselines_of_assets_that_never_sent_a_reading(tmp_path: Path) -> None:
     plant = calibrated(tmp_path)
     watch_of(plant).baselines.add(baseline(rows=200, asset_id="from a file"))
