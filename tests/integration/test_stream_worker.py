@@ -407,3 +407,14 @@ def _wait_until(true: Callable[[], bool], seconds: float = 30) -> None:
     while not true():
         assert time.monotonic() < deadline
         time.sleep(0.05)
+
+
+def test_topic_that_ends_before_what_the_database_has_of_it_is_not_read(services: Services, models: Path) -> None:
+    with stage(services, models, "anew") as found:
+        found.send(encode(readings_of(0), Layout(PUMP), Form.BINARY, "test")[:10])
+        with Store(found.url) as store, store.transaction() as batch:
+            for partition in range(PARTITIONS):
+                place = batch.stream.claim(found.topic, partition)
+                batch.stream.advance(replace(place, next_offset=1000, snapshot_offset=1000))
+        assert found.worker().wait(30) != 0
+        assert found.stored() == 0

@@ -111,7 +111,9 @@ class FailureWatch(Watch):
 
     def _sensors(self, flaws: NDArray[np.int8]) -> str:
         bad = np.flatnonzero(flaws != GOOD).tolist()
-        return "not judged, sensor: " + ", ".join(f"{self.asset_type.signal_names[i]} {FLAWS[flaws[i]]}" for i in bad[:3])
+        return "not judged, sensor: " + ", ".join(
+            f"{self.asset_type.signal_names[i]} {FLAWS[flaws[i]]}" for i in bad[:3]
+        )
 
     def _forget(self, asset_id: str | None) -> None:
         if asset_id is None:

@@ -109,6 +109,7 @@ class PartitionPlant(Plant):
         self._place = StreamPlace(topic, partition, 0, 0, 0)
         self._obeying: int | None = None
         self._settled: int | None = None
+        self._unsaved_if_new = 0
         self.lost = False
         """Whether the state is ahead of the database: `restore` it and read again from `position`."""
         self.position = 0
@@ -241,6 +242,7 @@ class PartitionPlant(Plant):
             self.position = read.next_offset
             if read.next_offset <= self._place.next_offset:
                 return _nothing_taken()
+            self._unsaved_if_new = self._unsaved + sum(len(part.assets) for part in read.parts)
             return self._take(_renumbered(read.parts), _SOURCE, self.clock())
 
     def save_now(self) -> None:
@@ -296,7 +298,10 @@ class PartitionPlant(Plant):
         return {"gate": self._gate.snapshot(), "watches": {name: its.snapshot() for name, its in self._watches.items()}}
 
     def _close_transaction(self, batch: Batch, now: float) -> None:
-        if self._save_is_due(0, now):
+        some_were_there = (
+            self._unsaved < self._unsaved_if_new
+        )  # who reads this batch again could not tell them any more
+        if some_were_there or self._save_is_due(0, now):
             self.save(batch)
             return
         self._place = replace(self._place, next_offset=self.position)

@@ -25,7 +25,7 @@ from typing import Any, cast
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from smart_sentry.contracts.alarms import AlarmTransition
-from smart_sentry.errors import StoreUnavailable
+from smart_sentry.errors import SmartSentryError, StoreUnavailable
 from smart_sentry.plant.parts import Part
 from smart_sentry.plant.plant import Taken
 from smart_sentry.stores.commands import Command
@@ -50,6 +50,7 @@ _WAIT_S, _GATHER_S, _PATIENT_S = 0.1, 0.01, 1.0
 """For a first message; for those right after it; and for the database, before the group is told that the worker is alive."""
 _LOOK_EVERY_S = 0.5
 """How often a worker looks whether operators have asked for something."""
+_ANSWER_S = 10.0
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.2, 10.0
 _QUEUED_KB = 65_536
 _STATISTICS_MS = 5000
@@ -72,6 +73,17 @@ class WorkerOptions:
     dead_letters: str = DEAD_LETTERS_TOPIC
     group: str = GROUP
     session_seconds: float = 10.0
+
+
+class TopicMadeAnew(SmartSentryError):
+    """A topic ends before what the database has of it: it is another one of the same name."""
+
+    def __init__(self, topic: str, partition: int, offset: int, end: int) -> None:
+        super().__init__(
+            f"{topic}[{partition}]: the database has read it up to offset {offset}, but it ends at {end}: the topic was deleted"
+            " and made anew, or this is another Kafka. Set SMART_SENTRY_KAFKA_TOPIC to a new name, or use the database that"
+            " belongs to this Kafka."
+        )
 
 
 @dataclass(frozen=True)
@@ -360,12 +372,26 @@ class Worker:
             plant = self._opened(place.partition)
             if plant is None:
                 return
+            self._demand_reachable(place.partition, plant.position)
             self._plants[place.partition] = plant
             place.offset = plant.position
         consumer.incremental_assign(partitions)
         self.metrics.answers(KAFKA, True)
         told = ", ".join(f"{place.partition} from {place.offset}" for place in partitions)
         _log.info("%s: got partitions %s", self.options.topic, told or "none")
+
+    def _demand_reachable(self, partition: int, offset: int) -> None:
+        """The topic must still be the one that the database knows."""
+        with suppress(KafkaException):  # it will be asked again when it answers
+            place = TopicPartition(self.options.topic, partition)
+            first, end = self._consumer.get_watermark_offsets(place, timeout=_ANSWER_S)
+            if offset > end:
+                raise TopicMadeAnew(self.options.topic, partition, offset, end)
+            if offset < first:
+                _log.error(
+                    "%s[%d]: Kafka has deleted messages %d to %d before they were read; going on at %d",
+                    self.options.topic, partition, offset, first - 1, first,
+                )  # fmt: skip
 
     def _opened(self, partition: int) -> PartitionPlant | None:
         """Its plant, once the database answers; None where the worker was told to stop before."""
