@@ -17,7 +17,7 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,7 +33,7 @@ from benchmarks.stream_peers import NAMES, PICKLED
 from smart_sentry.assets import load_asset_type
 from smart_sentry.prognosis.seed_method import fit_seed_forest
 from smart_sentry.servers import RunningServer, Server, free_port, running
-from smart_sentry.services.control import start, stop
+from smart_sentry.services.control import start, status, stop
 from smart_sentry.services.kafka import Kafka
 from smart_sentry.services.postgres import Postgres
 from smart_sentry.services.redis_server import RedisServer
@@ -86,6 +86,14 @@ class Bench:
             send_replay(replay, producer, topic, form, speed, lambda sent: progress.update(bar, completed=sent))
         producer.close()
 
+    def cpu_seconds(self, workers: Sequence[RunningServer]) -> dict[str, float]:
+        """User and system time so far of the workers and the servers."""
+        found = {"workers": sum(_cpu_of(one.process.pid) for one in workers)}
+        for service in (self.postgres, self.kafka, self.redis):
+            pid = status(service).pid
+            found[service.title] = 0.0 if pid is None else _cpu_of(pid)
+        return found
+
     def offsets(self, topic: str) -> dict[int, int]:
         """Partition -> next offset, as PostgreSQL has it."""
         with psycopg.connect(self.postgres.url) as connection:
@@ -136,7 +144,7 @@ def turbofans(bench: Bench, _memory: int) -> list[Row]:
     seed = _peer(bench, "per-message", topic, model)
     quix = _peer(bench, "quix", topic, model)
     with bench.worker(topic) as worker:
-        rate = _rate(bench, [worker], topic)
+        rate, cpu = _rate(bench, [worker], topic)
         steps = _steps(worker)
     return [
         Row("engines: the seed's consumer, message by message, readings/s", f"{seed:,.0f}"),
@@ -148,6 +156,7 @@ def turbofans(bench: Bench, _memory: int) -> list[Row]:
         Row("  times the first", f"{rate / seed:,.0f}", f">= {LEAST_TIMES_SEED:,.0f}", rate / seed >= LEAST_TIMES_SEED),
         Row("  times the second", f"{rate / quix:.1f}", f">= {LEAST_TIMES_QUIX:g}", rate / quix >= LEAST_TIMES_QUIX),
         Row("  us a reading, by step", steps),
+        Row("  CPU us a reading", cpu),
     ]  # fmt: skip
 
 
@@ -157,15 +166,16 @@ def one_hertz_motors(bench: Bench, _memory: int) -> list[Row]:
     bench.send(motors(kind, MOTOR_ROWS, 1), "motors", 1, Form.BINARY)
     bench.send(motors(kind, MOTOR_ROWS, 1), "motors-halves", 2, Form.BINARY)
     with bench.worker("motors") as worker:
-        rate = _rate(bench, [worker], "motors")
+        rate, cpu = _rate(bench, [worker], "motors")
         steps = _steps(worker)
     _empty(bench)
     with bench.worker("motors-halves", 1) as one, bench.worker("motors-halves", 2) as two:
-        both = _rate(bench, [one, two], "motors-halves")
+        both, _ = _rate(bench, [one, two], "motors-halves")
     _empty(bench)
     return [
         Row("motors at 1 Hz: one worker, readings/s", f"{rate:,.0f}", f">= {LEAST_MOTORS:,.0f}", rate >= LEAST_MOTORS),
         Row("  us a reading, by step", steps),
+        Row("  CPU us a reading", cpu),
         Row(
             f"  two workers on two partitions, times one ({psutil.cpu_count()} cores for everything)", f"{both / rate:.2f}",
             f">= {LEAST_TIMES_ALONE:g}", both / rate >= LEAST_TIMES_ALONE,
@@ -282,19 +292,31 @@ def _peers_python() -> str:
     return str(home / "bin" / "python")
 
 
-def _rate(bench: Bench, workers: Sequence[RunningServer], topic: str) -> float:
-    """Readings a second from the first commit after which all workers are at work to the last."""
+def _cpu_of(pid: int) -> float:
+    leader, seconds = psutil.Process(pid), 0.0
+    for process in (leader, *leader.children(recursive=True)):
+        with suppress(psutil.NoSuchProcess):  # it ended just now
+            times = process.cpu_times()
+            seconds += times.user + times.system
+    return seconds
+
+
+def _rate(bench: Bench, workers: Sequence[RunningServer], topic: str) -> tuple[float, str]:
+    """Readings a second from the first commit after which all workers are at work to the last; CPU us a reading, in words."""
     total = _end(bench, topic)
     begun: tuple[float, int] | None = None
+    before: dict[str, float] = {}
     deadline = time.monotonic() + _PATIENCE_S
     while time.monotonic() < deadline:
         stored, now = bench.offsets(topic), time.perf_counter()
         done = sum(stored.values())
         if begun is None and sum(offset > 0 for offset in stored.values()) >= len(workers):
-            begun = now, done
+            begun, before = (now, done), bench.cpu_seconds(workers)
         if done >= total:
             assert begun is not None
-            return (total - begun[1]) / (now - begun[0])
+            used, many = bench.cpu_seconds(workers), total - begun[1]
+            told = "; ".join(f"{name} {(used[name] - before[name]) / many * 1e6:.1f}" for name in used)
+            return many / (now - begun[0]), told
         time.sleep(0.02)
     raise TimeoutError(f"{topic}: {done:,} of {total:,} readings after {_PATIENCE_S:g} s")
 

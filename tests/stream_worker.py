@@ -11,8 +11,9 @@ from plant_fixture import PUMP
 
 from smart_sentry.stores.store import Store
 from smart_sentry.stream.producer import Producer
+from smart_sentry.worker.consumer import WorkerOptions
 from smart_sentry.worker.partition import PartitionPlant
-from smart_sentry.worker.worker import Worker, WorkerOptions
+from smart_sentry.worker.worker import Worker
 
 
 def main(bootstrap: str, topic: str, dead_letters: str, database: str, models: str, metrics_port: str = "") -> None:

@@ -12,12 +12,15 @@ import json
 import shutil
 from pathlib import Path
 from urllib.parse import unquote
+from weakref import WeakValueDictionary
 
 from smart_sentry.detection.baseline import FACTS, Baseline
 from smart_sentry.errors import ModelUnavailable
 from smart_sentry.files import file_name_of, write_json
 
 ACTIVE = "active.json"
+_HELD: WeakValueDictionary[Path, Baseline] = WeakValueDictionary()
+"""By folder: the version in its name is the checksum of what is in it, so it is the same whenever it is read."""
 _ASIDE = "=purged="
 """Beginning of folders that a purge has put aside; no quoted name holds a `=`."""
 
@@ -102,8 +105,15 @@ class BaselineStore:
         return sorted(_asset_of(home, home.name) for home in homes if (home / ACTIVE).is_file())
 
     def all_active(self) -> dict[str, Baseline]:
-        """Every asset's active baseline."""
-        return {asset: self.active(asset) for asset in self.assets()}
+        """Every asset's active baseline. Those that somebody in this process holds already are not read again."""
+        return {asset: self._held(asset) for asset in self.assets()}
+
+    def _held(self, asset_id: str) -> Baseline:
+        folder = self._home(asset_id).absolute() / self.history(asset_id)[-1]
+        found = _HELD.get(folder)
+        if found is None:
+            found = _HELD[folder] = Baseline.load(folder)
+        return found
 
     def folder_of(self, asset_id: str) -> Path:
         """Where everything about an asset's baselines is."""

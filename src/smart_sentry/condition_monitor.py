@@ -210,8 +210,8 @@ class ConditionMonitor:
 
     def restore(self, snapshot: dict[str, Any]) -> None:
         """Puts a snapshot back. This monitor's baselines stay: they may be newer than the snapshot."""
-        known = list(snapshot["names"])
-        self._names = known + [name for name in self.baselines if name not in set(known)]
+        known = dict.fromkeys(snapshot["names"])
+        self._names = [*known, *(name for name in self.baselines if name not in known)]
         self._slot_of = {name: slot for slot, name in enumerate(self._names)}
         self._learnt = self._stacked()
         self._quality.restore(snapshot["quality"])

@@ -6,6 +6,7 @@ the checksum of the arrays.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ from smart_sentry.detection.covariance import Detector, Normal
 from smart_sentry.detection.isolation import Forest
 from smart_sentry.detection.settings import Settings
 from smart_sentry.errors import ChecksumMismatch, ModelUnavailable
+from smart_sentry.features.npz import read_arrays
 from smart_sentry.features.storage import write_arrays
 from smart_sentry.files import sha256_of, write_json
 from smart_sentry.phases import Phase
@@ -176,10 +178,10 @@ class Baseline:
         if not (folder / FACTS).is_file() or not (folder / ARRAYS).is_file():
             raise ModelUnavailable(folder, _AGAIN)
         facts = json.loads((folder / FACTS).read_text(encoding="utf-8"))
-        if (found := sha256_of(folder / ARRAYS)) != facts["sha256"]:
+        packed = (folder / ARRAYS).read_bytes()
+        if (found := hashlib.sha256(packed).hexdigest()) != facts["sha256"]:
             raise ChecksumMismatch(folder / ARRAYS, facts["sha256"], found, _AGAIN)
-        with np.load(folder / ARRAYS, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
+        arrays = read_arrays(packed)
         if facts.get("schema") != SCHEMA:
             raise ModelUnavailable(folder, f"It was learnt by another version of the detector. {_AGAIN}")
         phases = {

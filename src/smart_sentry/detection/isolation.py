@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakValueDictionary
 
 import numpy as np
 from numba import njit
@@ -87,55 +88,84 @@ def _average_path(rows: NDArray[Any]) -> FloatArray:
     return np.where(rows <= 1, 0.0, np.where(rows == 2, 1.0, length))
 
 
-@dataclass(frozen=True)
-class ForestStack:
-    """The forests of many assets, one behind the other.
+@dataclass(frozen=True, eq=False)
+class _Nodes:
+    """The nodes of forests, one behind the other.
 
     Attributes:
-        root: (assets, trees) first nodes; -1 where an asset has no forest.
-        limit: (assets,)
+        forests: they; as long as they are held, their ids are theirs.
+        begin: id of a forest -> its first node.
+        feature, threshold, left, right, path: (nodes,) as of a `Forest`.
     """
 
-    root: IntArray
+    forests: tuple[Forest, ...]
+    begin: dict[int, int]
     feature: NDArray[np.int16]
     threshold: FloatArray
     left: NDArray[np.int32]
     right: NDArray[np.int32]
     path: FloatArray
+
+
+_KNOWN: WeakValueDictionary[frozenset[int], _Nodes] = WeakValueDictionary()
+"""By the ids of the forests. A fleet's nodes are a gigabyte, and each of a worker's partitions has a stack of them."""
+
+
+def _nodes_of(forests: Sequence[Forest]) -> _Nodes:
+    ids = frozenset(map(id, forests))
+    found = _KNOWN.get(ids)
+    if found is None:
+        found = _KNOWN[ids] = _laid_out(tuple({id(forest): forest for forest in forests}.values()))
+    return found
+
+
+def _laid_out(forests: tuple[Forest, ...]) -> _Nodes:
+    sizes = np.array([len(forest.feature) for forest in forests], dtype=np.int64)
+    begins = (np.cumsum(sizes) - sizes).tolist()
+    begin = {id(forest): at for forest, at in zip(forests, begins, strict=True)}
+    nothing, none = np.empty(0, np.int32), np.empty(0)
+    return _Nodes(
+        forests, begin,
+        np.concatenate([np.empty(0, np.int16), *(forest.feature for forest in forests)]),
+        np.concatenate([none, *(forest.threshold for forest in forests)]),
+        np.concatenate([nothing, *(forest.left + at for forest, at in zip(forests, begins, strict=True))]).astype(np.int32),
+        np.concatenate([nothing, *(forest.right + at for forest, at in zip(forests, begins, strict=True))]).astype(np.int32),
+        np.concatenate([none, *(forest.path for forest in forests)]),
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class ForestStack:
+    """The forests of many assets.
+
+    Attributes:
+        root: (assets, trees) first nodes; -1 where an asset has no forest.
+        limit: (assets,)
+        nodes: of all of them.
+    """
+
+    root: IntArray
     limit: FloatArray
+    nodes: _Nodes
 
     @classmethod
     def of(cls, forests: Sequence[Forest | None]) -> ForestStack:
-        """Stacks the forests of assets 0, 1, ..."""
-        present = [forest for forest in forests if forest is not None]
+        """Stacks the forests of assets 0, 1, ...; stacks of the same forests, in whatever order, share their nodes."""
+        nodes = _nodes_of([forest for forest in forests if forest is not None])
         root = np.full((len(forests), TREES), -1, dtype=np.int64)
-        shift, shifts = 0, []
         for number, forest in enumerate(forests):
             if forest is not None:
-                root[number, : len(forest.root)] = forest.root + shift
-                shifts.append(shift)
-                shift += len(forest.feature)
+                root[number, : len(forest.root)] = forest.root + nodes.begin[id(forest)]
         limit = np.array([np.inf if forest is None else forest.limit for forest in forests])
-        if not present:
-            nothing = np.empty(0, np.int32)
-            return cls(root, np.empty(0, np.int16), np.empty(0), nothing, nothing, np.empty(0), limit)
-        return cls(
-            root,
-            np.concatenate([forest.feature for forest in present]),
-            np.concatenate([forest.threshold for forest in present]),
-            np.concatenate([forest.left + by for forest, by in zip(present, shifts, strict=True)]).astype(np.int32),
-            np.concatenate([forest.right + by for forest, by in zip(present, shifts, strict=True)]).astype(np.int32),
-            np.concatenate([forest.path for forest in present]),
-            limit,
-        )
+        return cls(root, limit, nodes)
 
     def scores(self, features: FloatArray, slots: IntArray) -> FloatArray:
         """(rows,) scores of each row by its own asset's forest; NaN where it has none."""
         out = np.empty(len(features))
         order = np.argsort(slots, kind="stable")  # asset by asset: the nodes of one forest fit into a core's cache
         _scores(
-            np.ascontiguousarray(features, dtype=np.float32), slots, order, self.root, self.feature, self.threshold, self.left,
-            self.right, self.path, out,
+            np.ascontiguousarray(features, dtype=np.float32), slots, order, self.root, self.nodes.feature, self.nodes.threshold,
+            self.nodes.left, self.nodes.right, self.nodes.path, out,
         )  # fmt: skip
         return out
 

@@ -19,9 +19,10 @@ from smart_sentry.stores.throughput import Throughput
 from smart_sentry.stream.broker import bootstrap_of, ensure_topics
 from smart_sentry.stream.messages import dead_letters_of
 from smart_sentry.stream.producer import Producer
+from smart_sentry.worker.consumer import WorkerOptions
 from smart_sentry.worker.metrics import PUBLISH, WorkerMetrics
 from smart_sentry.worker.partition import PartitionPlant
-from smart_sentry.worker.worker import Worker, WorkerOptions
+from smart_sentry.worker.worker import Worker
 
 _log = logging.getLogger(__name__)
 

@@ -23,10 +23,12 @@ from smart_sentry.plant.parts import Part
 from smart_sentry.stores.store import Store
 from smart_sentry.stores.throughput import Throughput
 from smart_sentry.stream.producer import Producer
+from smart_sentry.worker.consumer import WorkerOptions
+from smart_sentry.worker.latency import alarm_latencies
 from smart_sentry.worker.metrics import KAFKA, WorkerMetrics
 from smart_sentry.worker.run import record_throughput
 from smart_sentry.worker.throughput import ThroughputBook
-from smart_sentry.worker.worker import Worker, WorkerOptions, alarm_latencies
+from smart_sentry.worker.worker import Worker
 
 DASHBOARD = Path(__file__).parents[3] / "docker" / "grafana" / "smart-sentry.json"
 
@@ -132,9 +134,9 @@ def test_kafka_counts_as_away_once_no_broker_answers(caplog: pytest.LogCaptureFi
     metrics = WorkerMetrics()
     its = worker(metrics, None)
     for state, up in (("UP", 1.0), ("TRY_CONNECT", 0.0), ("DOWN", 0.0), ("UP", 1.0)):
-        its._heard_of_brokers(json.dumps({"brokers": {"one": {"state": state}, "two": {"state": "INIT"}}}))
+        its._consumer._heard_of_brokers(json.dumps({"brokers": {"one": {"state": state}, "two": {"state": "INIT"}}}))
         assert metrics.registry.get_sample_value("smart_sentry_stream_up", {"system": KAFKA}) == up
-    said = [record.getMessage() for record in caplog.records if record.name.endswith("worker")]
+    said = [record.getMessage() for record in caplog.records if record.name.endswith("consumer")]
     assert said == ["kafka: no broker answers", "kafka: answers again"]
     its._consumer.close()
 

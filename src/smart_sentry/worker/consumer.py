@@ -1,0 +1,177 @@
+"""One member of Kafka's consumer group: brings messages, and tells Kafka how far the worker is."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from confluent_kafka import Consumer, KafkaException, TopicPartition
+
+from smart_sentry.errors import SmartSentryError
+from smart_sentry.stream.broker import client_settings, sentence_of
+from smart_sentry.stream.dead_letters import DEAD_LETTERS_TOPIC
+from smart_sentry.stream.messages import READINGS_TOPIC
+
+_log = logging.getLogger(__name__)
+GROUP = "smart-sentry-workers"
+MOST_MESSAGES = 5000
+"""Of one batch."""
+_WAIT_S, _GATHER_S, _ANSWER_S = 0.1, 0.01, 10.0
+"""For a first message; for those right after it; for an answer of Kafka."""
+_QUEUED_KB = 65_536
+_STATISTICS_MS = 5000
+"""How often the client says which brokers answer."""
+Changed = Callable[[Any, list[TopicPartition]], None]
+
+
+@dataclass(frozen=True)
+class WorkerOptions:
+    """Where a worker reads.
+
+    Attributes:
+        bootstrap: `host:port` of Kafka.
+        topic, dead_letters: of the readings, and of what is none.
+        group: workers of one group share the partitions.
+        session_seconds: after so long a silence a worker counts as dead, and its partitions go to others.
+    """
+
+    bootstrap: str
+    topic: str = READINGS_TOPIC
+    dead_letters: str = DEAD_LETTERS_TOPIC
+    group: str = GROUP
+    session_seconds: float = 10.0
+
+
+class TopicMadeAnew(SmartSentryError):
+    """A topic ends before what the database has of it: it is another one of the same name."""
+
+    def __init__(self, topic: str, partition: int, offset: int, end: int) -> None:
+        super().__init__(
+            f"{topic}[{partition}]: the database has read it up to offset {offset}, but it ends at {end}: the topic was deleted"
+            " and made anew, or this is another Kafka. Set SMART_SENTRY_KAFKA_TOPIC to a new name, or use the database that"
+            " belongs to this Kafka."
+        )
+
+
+@dataclass(frozen=True)
+class Brought:
+    """Messages that came together.
+
+    Attributes:
+        messages: errors among them.
+        seconds: that it took to gather them, once the first was there.
+    """
+
+    messages: list[Any]
+    seconds: float
+
+
+class GroupConsumer:
+    """The member.
+
+    Args:
+        options: where it reads.
+        answers: told every few seconds whether a broker answers.
+    """
+
+    def __init__(self, options: WorkerOptions, answers: Callable[[bool], object]) -> None:
+        self._topic, self._answers, self._up = options.topic, answers, True
+        self._consumer = Consumer({
+            **client_settings(options.bootstrap),
+            "group.id": options.group,
+            "enable.auto.commit": False,
+            "auto.offset.reset": "earliest",
+            "partition.assignment.strategy": "cooperative-sticky",
+            "session.timeout.ms": round(options.session_seconds * 1000),
+            "queued.max.messages.kbytes": _QUEUED_KB,
+            "fetch.wait.max.ms": 20,
+            "statistics.interval.ms": _STATISTICS_MS,
+            "stats_cb": self._heard_of_brokers,
+        })  # fmt: skip
+
+    def subscribe(self, assigned: Changed, revoked: Changed, lost: Changed) -> None:
+        """Joins the group; the callbacks are called within `messages` and `show_life`."""
+        self._consumer.subscribe([self._topic], on_assign=assigned, on_revoke=revoked, on_lost=lost)
+
+    def messages(self, owner_of: Callable[[int], object]) -> Brought:
+        """Comes back at once when a message has come, with what comes right after it; empty after a while.
+
+        Args:
+            owner_of: partition -> whoever reads it now. A message of a partition that changed hands while more were
+                gathered is left out: the new owner reads it again from where it stands.
+        """
+        first = self._consumer.poll(_WAIT_S)
+        if first is None:
+            return Brought([], 0.0)
+        began, partition = time.perf_counter(), int(first.partition() or 0)
+        owner = owner_of(partition)
+        found = list(self._consumer.consume(MOST_MESSAGES - 1, _GATHER_S))
+        if owner_of(partition) is owner:
+            found.insert(0, first)
+        return Brought(found, time.perf_counter() - began)
+
+    def hold(self) -> None:
+        """Brings nothing more until `go_on`."""
+        self._consumer.pause(self._consumer.assignment())
+
+    def go_on(self) -> None:
+        """Ends a `hold`."""
+        self._consumer.resume(self._consumer.assignment())
+
+    def show_life(self) -> None:
+        """Keeps its place in the group while nothing is brought."""
+        self._consumer.poll(0)
+
+    def go_back(self, partition: int, offset: int) -> None:
+        """Brings the messages from an offset on again."""
+        self._consumer.seek(TopicPartition(self._topic, partition, offset))
+
+    def tell(self, partition: int, offset: int) -> int | None:
+        """Tells Kafka how far a partition is read, for lag only, and returns the messages that wait; None: not known."""
+        try:
+            self._consumer.commit(offsets=[TopicPartition(self._topic, partition, offset)], asynchronous=True)
+        except KafkaException as error:
+            _log.warning("kafka took no offset, so its lag is wrong for a while: %s", sentence_of(error))
+        with suppress(KafkaException):  # what the client has heard of last; it asks nobody
+            _, end = self._consumer.get_watermark_offsets(TopicPartition(self._topic, partition), cached=True)
+            return max(int(end) - offset, 0)
+        return None
+
+    def demand_reachable(self, partition: int, offset: int) -> None:
+        """The topic must still be the one that the database knows.
+
+        Raises:
+            TopicMadeAnew: it ends before the offset.
+        """
+        try:
+            place = TopicPartition(self._topic, partition)
+            first, end = self._consumer.get_watermark_offsets(place, timeout=_ANSWER_S)
+        except KafkaException as error:
+            _log.warning(
+                "%s[%d]: not asked whether it is still the same: %s", self._topic, partition, sentence_of(error)
+            )
+            return
+        if offset > end:
+            raise TopicMadeAnew(self._topic, partition, offset, end)
+        if offset < first:
+            _log.error(
+                "%s[%d]: Kafka has deleted messages %d to %d before they were read; going on at %d",
+                self._topic, partition, offset, first - 1, first,
+            )  # fmt: skip
+
+    def close(self) -> None:
+        """Leaves the group."""
+        self._consumer.close()
+
+    def _heard_of_brokers(self, statistics: str) -> None:
+        brokers = json.loads(statistics)["brokers"].values()
+        up = any(broker["state"] == "UP" for broker in brokers)
+        self._answers(up)
+        if up is not self._up:
+            _log.log(logging.INFO if up else logging.ERROR, "kafka: %s", "answers again" if up else "no broker answers")
+        self._up = up
