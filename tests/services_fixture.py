@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -89,12 +89,19 @@ def _lasting_ports(count: int) -> list[int]:
     return found
 
 
-@pytest.fixture(scope="module")
-def services() -> Iterator[Services]:
+@contextmanager
+def running_services(*names: str) -> Iterator[Services]:
+    """Those services ("kafka", "postgres", "redis"; none named: all) for the length of the block."""
     with folder_for_all() as folder:
         found = services_in(folder)
         try:
-            found.start()
+            found.start(*(service for service in found.every if service.name in names))
             yield found
         finally:
             found.stop()
+
+
+@pytest.fixture(scope="module")
+def services() -> Iterator[Services]:
+    with running_services() as found:
+        yield found

@@ -20,8 +20,7 @@ import yaml
 from condition_sample import baseline
 from live_stage import ASSETS, START, after, broken, collect, healthy, wait_until
 from plant_fixture import PUMP, sqlite_in
-from postgres_server import folder_for_all
-from services_fixture import Services, services_in
+from services_fixture import Services, running_services
 
 from smart_sentry.contracts.live import AlarmUpdate, LiveState
 from smart_sentry.feed.database_feed import DatabaseFeed
@@ -42,13 +41,8 @@ PARTITIONS = 2
 
 @pytest.fixture(scope="module")
 def services() -> Iterator[Services]:
-    with folder_for_all() as folder:
-        found = services_in(folder)
-        try:
-            found.start()
-            yield found
-        finally:
-            found.stop()
+    with running_services() as found:
+        yield found
 
 
 @dataclass

@@ -20,8 +20,7 @@ import pytest
 from condition_sample import baseline, running
 from confluent_kafka import Consumer, TopicPartition
 from plant_fixture import PUMP, sqlite_in
-from postgres_server import folder_for_all
-from services_fixture import Services, services_in
+from services_fixture import Services, running_services
 from sqlalchemy import create_engine, text
 
 from smart_sentry.contracts.alarms import AlarmAction, AlarmState
@@ -96,13 +95,8 @@ def calibrate(models: Path) -> None:
 @pytest.fixture(scope="module")
 def services() -> Iterator[Services]:
     """Kafka and PostgreSQL."""
-    with folder_for_all() as folder:
-        found = services_in(folder)
-        try:
-            found.start(found.kafka, found.postgres)
-            yield found
-        finally:
-            found.stop()
+    with running_services("kafka", "postgres") as found:
+        yield found
 
 
 @pytest.fixture(scope="module")

@@ -12,8 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from postgres_server import folder_for_all
-from services_fixture import Services, services_in
+from services_fixture import Services, running_services
 from small_champion import PROJECT, SmallChampion, few_engines
 
 from smart_sentry.assets import ASSET_COLUMN, CYCLE_COLUMN
@@ -43,13 +42,8 @@ probability, and of remaining life as a share of its cap."""
 @pytest.fixture(scope="module")
 def services() -> Iterator[Services]:
     """Kafka and PostgreSQL."""
-    with folder_for_all() as folder:
-        found = services_in(folder)
-        try:
-            found.start(found.kafka, found.postgres)
-            yield found
-        finally:
-            found.stop()
+    with running_services("kafka", "postgres") as found:
+        yield found
 
 
 @pytest.fixture(scope="module")
