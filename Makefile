@@ -10,7 +10,7 @@ INSTALLED := $(VENV)/.installed
 PYTHONS := python3.11 python3.12 python3.13 python3
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help install demo motor demo-motor demo-stream test check lint browser servers bench bench-stream ui serve services services-stop lock clean
+.PHONY: help install demo motor demo-motor demo-stream test check lint browser servers bench bench-stream chaos ui serve services services-stop lock clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*  ## ' $(MAKEFILE_LIST) | sed -E 's/:.*  ## /\t/' | while IFS=$$'\t' read -r name text; do printf '  make %-13s %s\n' "$$name" "$$text"; done
@@ -30,6 +30,9 @@ demo-stream: $(INSTALLED) servers  ## NASA's test engines through Kafka, a worke
 
 test: $(INSTALLED) browser servers  ## run every test
 	python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 10
+
+chaos: $(INSTALLED) servers  ## kill, restart and stop everything that the stream worker needs, for many minutes
+	SMART_SENTRY_CHAOS=long python -m pytest tests/chaos
 
 check: lint test  ## what CI runs: lint, types, import contracts, tests
 

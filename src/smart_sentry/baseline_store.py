@@ -106,14 +106,8 @@ class BaselineStore:
 
     def all_active(self) -> dict[str, Baseline]:
         """Every asset's active baseline. Those that somebody in this process holds already are not read again."""
-        return {asset: self._held(asset) for asset in self.assets()}
-
-    def _held(self, asset_id: str) -> Baseline:
-        folder = self._home(asset_id).absolute() / self.history(asset_id)[-1]
-        found = _HELD.get(folder)
-        if found is None:
-            found = _HELD[folder] = Baseline.load(folder)
-        return found
+        folder = self.folder.absolute()
+        return {asset: _held(folder / file_name_of(asset)) for asset in self.assets()}
 
     def folder_of(self, asset_id: str) -> Path:
         """Where everything about an asset's baselines is."""
@@ -137,3 +131,12 @@ def _asset_of(home: Path, name: str) -> str:
         return unquote(name)
     active = json.loads((home / ACTIVE).read_text(encoding="utf-8"))["history"][-1]
     return str(json.loads((home / active / FACTS).read_text(encoding="utf-8"))["asset_id"])
+
+
+def _held(home: Path) -> Baseline:
+    version = json.loads((home / ACTIVE).read_bytes())["history"][-1]
+    folder = home / version
+    found = _HELD.get(folder)
+    if found is None:
+        found = _HELD[folder] = Baseline.load(folder)
+    return found

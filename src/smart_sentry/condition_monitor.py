@@ -211,9 +211,10 @@ class ConditionMonitor:
     def restore(self, snapshot: dict[str, Any]) -> None:
         """Puts a snapshot back. This monitor's baselines stay: they may be newer than the snapshot."""
         known = dict.fromkeys(snapshot["names"])
-        self._names = [*known, *(name for name in self.baselines if name not in known)]
-        self._slot_of = {name: slot for slot, name in enumerate(self._names)}
-        self._learnt = self._stacked()
+        names = [*known, *(name for name in self.baselines if name not in known)]
+        if names != self._names:
+            self._names, self._slot_of = names, {name: slot for slot, name in enumerate(names)}
+            self._learnt = self._stacked()
         self._quality.restore(snapshot["quality"])
         self._steps.restore(snapshot["steps"])
         self._state = StepState(**{name: array.copy() for name, array in snapshot["state"].items()})

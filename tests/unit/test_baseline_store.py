@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from condition_sample import baseline
 
@@ -30,3 +32,12 @@ def test_every_asset_has_a_folder_of_its_own_right_below(store: BaselineStore) -
     assert len(folders) == len(NAMES)
     assert {folder.resolve().parent for folder in folders} == {store.folder.resolve()}
     assert max(len(folder.name) for folder in folders) <= 145
+
+
+def test_active_baselines_that_are_held_are_not_read_again(tmp_path: Path) -> None:
+    store = BaselineStore(tmp_path)
+    store.add(baseline(rows=300, seed=1, asset_id="pump 1"))
+    first = store.all_active()
+    assert store.all_active()["pump 1"] is first["pump 1"]
+    store.add(baseline(rows=300, seed=2, asset_id="pump 1"))
+    assert store.all_active()["pump 1"].version == store.history("pump 1")[-1] != first["pump 1"].version

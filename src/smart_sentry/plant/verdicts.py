@@ -99,7 +99,7 @@ def alarm_states(watch: Watch, transitions: Sequence[AlarmTransition]) -> tuple[
     for (asset, key), found in last.items():
         status = watch.alarms.status(asset, key)
         assert status is not None
-        details = {"score": status.score, "shelved_until": status.shelved_until, "active": status.active}
+        details = {"score": found.score, "shelved_until": status.shelved_until, "active": status.active}
         states.append(AlarmState(
             status.alarm_id, asset, key, status.priority.value, status.state.value, found.time, found.reason, details
         ))  # fmt: skip

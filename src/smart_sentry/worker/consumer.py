@@ -80,7 +80,7 @@ class GroupConsumer:
     """
 
     def __init__(self, options: WorkerOptions, answers: Callable[[bool], object]) -> None:
-        self._topic, self._answers, self._up = options.topic, answers, True
+        self._topic, self._answers, self._up, self._held = options.topic, answers, True, False
         self._consumer = Consumer({
             **client_settings(options.bootstrap),
             "group.id": options.group,
@@ -115,12 +115,22 @@ class GroupConsumer:
             found.insert(0, first)
         return Brought(found, time.perf_counter() - began)
 
+    def begin(self, partitions: list[Any]) -> None:
+        """Takes partitions that have come, each from its offset on; while everything is held, they are held, too.
+
+        Kafka's client remembers what was paused: a partition that was taken away meanwhile comes back paused.
+        """
+        self._consumer.incremental_assign(partitions)
+        (self._consumer.pause if self._held else self._consumer.resume)(partitions)
+
     def hold(self) -> None:
         """Brings nothing more until `go_on`."""
+        self._held = True
         self._consumer.pause(self._consumer.assignment())
 
     def go_on(self) -> None:
         """Ends a `hold`."""
+        self._held = False
         self._consumer.resume(self._consumer.assignment())
 
     def show_life(self) -> None:

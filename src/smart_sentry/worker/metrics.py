@@ -11,7 +11,26 @@ from smart_sentry.feed.collector import FeedCollector
 from smart_sentry.feed.publisher import FeedPublisher
 
 _BATCH_SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
-_LATENCY_SECONDS = (0.005, 0.01, 0.02, 0.03, 0.04, 0.05, 0.06, 0.08, 0.1, 0.15, 0.2, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 60.0)
+_LATENCY_SECONDS = (
+    0.005,
+    0.01,
+    0.02,
+    0.03,
+    0.04,
+    0.05,
+    0.06,
+    0.08,
+    0.1,
+    0.15,
+    0.2,
+    0.25,
+    0.5,
+    1.0,
+    2.0,
+    5.0,
+    10.0,
+    60.0,
+)
 POLL, DECODE, JUDGE, STORE, PUBLISH = "poll", "decode", "judge", "store", "publish"
 """Steps of a batch. The last has a thread of its own."""
 KAFKA, DATABASE, REDIS = "kafka", "database", "redis"

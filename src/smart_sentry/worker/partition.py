@@ -149,6 +149,9 @@ class PartitionPlant(Plant):
         received = np.array([message.timestamp()[1] for message in messages], dtype=np.float64) / 1000.0
         decoded = decode_batch(messages, self._layouts)
         refusals, dropped = list(decoded.refusals), Counter[str]()
+        told = (
+            offsets < self._place.next_offset
+        )  # what is no reading was sent to the dead letters before that was stored
         again, parts = [], []
         for readings in decoded.readings:
             came = received[readings.positions]
@@ -168,11 +171,12 @@ class PartitionPlant(Plant):
             if (verdict != NEW).any():
                 kept = kept.only(verdict == NEW)
             kept = kept.by_asset()
-            stored = offsets[kept.positions] < self._place.next_offset
+            stored = told[kept.positions]
             again += [kept.only(stored)] if stored.any() else []
             parts += [kept if not stored.any() else kept.only(~stored)]
+        new = tuple(refusal for refusal in refusals if not told[refusal.position])
         return Read(
-            tuple(again), tuple(part for part in parts if len(part.assets)), tuple(refusals), dropped, int(offsets[-1]) + 1
+            tuple(again), tuple(part for part in parts if len(part.assets)), new, dropped, int(offsets[-1]) + 1
         )  # fmt: skip
 
     def judge(self, read: Read) -> Pending:
@@ -252,18 +256,24 @@ class PartitionPlant(Plant):
             StoreUnavailable, Fenced.
         """
         with self.lock, self.store.transaction() as batch:
-            if self.position >= self._place.next_offset:
+            if self.caught_up:
                 self.save(batch)
 
     def save(self, batch: Batch) -> None:
         """Stores state and offset within a transaction."""
         batch.snapshots.save(self._snapshot_name, self._state(), self.clock())
-        self._place = replace(self._place, next_offset=self.position, snapshot_offset=self.position)
+        stored = max(self.position, self._place.next_offset)
+        self._place = replace(self._place, next_offset=stored, snapshot_offset=self.position)
         batch.stream.advance(self._place)
         if self._obeying is not None and self._settled != self._obeying:
             if not batch.commands.settle(self._obeying, None, self.clock()):
                 raise Withdrawn
             self._settled = self._obeying
+
+    @property
+    def caught_up(self) -> bool:
+        """Whether the state has seen everything that the database has."""
+        return self.position >= self._place.next_offset
 
     def watches_over(self, asset_id: str) -> bool:
         """Whether an asset's readings come through this partition."""

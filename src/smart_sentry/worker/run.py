@@ -22,6 +22,7 @@ from smart_sentry.stream.producer import Producer
 from smart_sentry.worker.consumer import WorkerOptions
 from smart_sentry.worker.metrics import PUBLISH, WorkerMetrics
 from smart_sentry.worker.partition import PartitionPlant
+from smart_sentry.worker.warm_up import warm_up
 from smart_sentry.worker.worker import Worker
 
 _log = logging.getLogger(__name__)
@@ -38,6 +39,7 @@ def work(settings: Settings) -> Worker:
     options = WorkerOptions(bootstrap_of(settings), topic, dead_letters_of(topic))
     ensure_topics(options.bootstrap, {options.topic: None, options.dead_letters: None})
     types, model = load_asset_types(settings), failure_model_of(settings)
+    _held = warm_up(types, settings.models_folder, model)
     with Store(settings.database_url) as store:
         publisher = open_publisher(settings, store)
         metrics = WorkerMetrics(publisher)

@@ -152,13 +152,12 @@ class Worker:
         self._storing.drain()
         self._settle()
         plant = self._plants.get(owner)
-        if plant is None or plant.lost:
+        if plant is None or plant.lost or not plant.caught_up:
             return
         try:
             plant.obey(command)
         except Fenced as problem:
             _log.warning("%s", problem)
-            del self._plants[owner]
 
     def _judge(self, partition: int, plant: PartitionPlant, messages: Sequence[Timed]) -> None:
         self._wait_for_room()  # first: while it waits, the partition may go to another worker
@@ -224,9 +223,9 @@ class Worker:
             except (StoreUnavailable, NotDelivered) as problem:
                 self._tell_waiting(job.partition, problem)
             except Fenced as problem:
-                _log.warning("%s", problem)
-                if self._plants.get(job.partition) is job.plant:
-                    del self._plants[job.partition]
+                _log.warning(
+                    "%s", problem
+                )  # it is claimed again, unless Kafka says meanwhile that it is another worker's
             else:
                 self.metrics.answers(DATABASE, True)
                 self._count(job.partition, job.read, taken, time.time() - job.newest)
@@ -291,7 +290,7 @@ class Worker:
             self._consumer.demand_reachable(place.partition, plant.position)
             self._plants[place.partition] = plant
             place.offset = plant.position
-        consumer.incremental_assign(partitions)
+        self._consumer.begin(partitions)
         self.metrics.answers(KAFKA, True)
         told = ", ".join(f"{place.partition} from {place.offset}" for place in partitions)
         _log.info("%s: got partitions %s", self.options.topic, told or "none")

@@ -56,7 +56,7 @@ class Partition:
 
     def __init__(self, folder: Path) -> None:
         self.store = Store(sqlite_in(folder))
-        self._messages: list[Lying] = []
+        self.messages: list[Lying] = []
         self._epoch = 0
         plant = PartitionPlant({PUMP.name: PUMP}, folder / "models", self.store, "readings", 0)
         watch = plant.watch(PUMP.name)
@@ -76,14 +76,19 @@ class Partition:
             PUMP.name, [ASSET] * len(rows), [f"e{row}" for row in rows], START + chosen, np.full(len(rows), self._epoch), count,
             values[chosen], count,
         )  # fmt: skip
-        first = len(self._messages)
+        first = len(self.messages)
         sent = encode(readings, Layout(PUMP), Form.JSON, "test")
-        self._messages += [Lying(one, first + number) for number, one in enumerate(sent)]
+        self.messages += [Lying(one, first + number) for number, one in enumerate(sent)]
+
+    def spoil(self, place: int) -> None:
+        """Makes a message one that nobody can read."""
+        sent = self.messages[place].sent
+        self.messages[place] = Lying(Outgoing(sent.key, b"{broken", sent.headers), place)
 
     def work(self) -> None:
         """Reads to the end, as a worker does."""
-        while self.plant.position < len(self._messages):
-            read = self.plant.read(self._messages[self.plant.position :])
+        while self.plant.position < len(self.messages):
+            read = self.plant.read(self.messages[self.plant.position :])
             try:
                 if self.plant.position < self.plant.careful_until:
                     self.plant.write(read)
@@ -129,3 +134,31 @@ def test_batch_in_which_some_readings_are_new_stores_these(tmp_path: Path) -> No
     found, refused = outcome(tmp_path / "mixed", [range(290, 310)])
     assert refused == 2  # the mixed batch, and the last one, whose first readings it had brought
     assert found == expected
+
+
+def test_state_that_is_stored_while_it_is_read_again_does_not_take_the_offset_back(tmp_path: Path) -> None:
+    partition = Partition(tmp_path)
+    partition.send(range(ROWS))
+    partition.plant.store_judged(partition.plant.judge(partition.plant.read(partition.messages[:300])))
+    again = PartitionPlant({PUMP.name: PUMP}, tmp_path / "models", partition.store, "readings", 0)
+    assert again.position == 0
+    assert not again.caught_up
+    again.store_judged(again.judge(again.read(partition.messages[:100])))
+    with again.store.transaction() as batch:
+        again.save(batch)
+    with again.store.transaction() as batch:
+        place = batch.stream.claim("readings", 0)
+    assert (place.next_offset, place.snapshot_offset) == (300, 100)
+    partition.store.close()
+
+
+def test_message_that_is_no_reading_is_refused_once_however_often_it_is_read(tmp_path: Path) -> None:
+    partition = Partition(tmp_path)
+    partition.send(range(50))
+    partition.spoil(20)
+    read = partition.plant.read(partition.messages)
+    assert [one.position for one in read.refusals] == [20]
+    partition.plant.store_judged(partition.plant.judge(read))
+    again = PartitionPlant({PUMP.name: PUMP}, tmp_path / "models", partition.store, "readings", 0)
+    assert again.read(partition.messages).refusals == ()
+    partition.store.close()

@@ -1,0 +1,3 @@
+"""The servers that the chaos suite disturbs."""
+
+from services_fixture import services  # noqa: F401

@@ -1,0 +1,94 @@
+"""Partitions that change hands while their worker waits for the database: nothing is lost, and nothing stands still."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+import pytest
+from chaos_input import Plan, plan_of
+from chaos_stage import Sender, Stage, make_home, stage
+from services_fixture import Services
+
+SESSION_S = 6.0
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_home(tmp_path_factory.mktemp("chaos") / "home")
+
+
+@contextmanager
+def nobody_may_store(database: str) -> Iterator[None]:
+    """Reads go on, and so does the claim of a partition; what stores an assessment waits."""
+    with psycopg.connect(database) as connection:
+        connection.execute("LOCK TABLE assessments IN EXCLUSIVE MODE")
+        yield
+
+
+def wait_until(true: Callable[[], bool], found: Stage, seconds: float = 40.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline, found.said()
+        time.sleep(0.05)
+
+
+def readings_in(database: str) -> int:
+    with psycopg.connect(database) as connection:
+        return connection.execute("SELECT count(*) FROM readings").fetchone()[0]
+
+
+def send_half(found: Stage, plan: Plan) -> Sender:
+    """A worker has taken the first half; the second waits to be released."""
+    sender = Sender(found, plan.messages, 2)
+    sender.release()
+    wait_until(lambda: (found.taken() or 0) >= sender.ends[0], found)
+    return sender
+
+
+@pytest.mark.timeout(180)
+def test_partitions_that_come_while_the_database_is_slow_lose_nothing(
+    services: Services,
+    home: Path,
+) -> None:
+    plan = plan_of(rows_each=300, seed=3)
+    with stage(services, "come", home, "come", redis=False) as found:
+        found.start_worker()
+        sender = send_half(found, plan)
+        found.start_worker()
+        wait_until(lambda: "got partitions" in found.log(1).read_text().replace("partitions none", ""), found)
+        with nobody_may_store(found.database):
+            sender.close()
+            wait_until(lambda: "takes its time" in found.log(0).read_text(), found)
+            found.kill_worker(found.workers[1])
+            told = found.log(0).read_text().count("got partitions")
+            wait_until(lambda: found.log(0).read_text().count("got partitions") > told, found)
+            time.sleep(3)
+        wait_until(lambda: (found.taken() or 0) >= len(plan.messages), found)
+        found.stop_worker(found.workers[0])
+        assert readings_in(found.database) == len(plan.valid)
+
+
+@pytest.mark.timeout(180)
+def test_partitions_that_come_back_to_a_worker_that_waited_are_read_on(
+    services: Services,
+    home: Path,
+) -> None:
+    plan = plan_of(rows_each=300, seed=4)
+    with stage(services, "back", home, "back", redis=False) as found:
+        found.start_worker()
+        sender = send_half(found, plan)
+        with nobody_may_store(found.database):
+            sender.close()
+            wait_until(lambda: "takes its time" in found.log(0).read_text(), found)
+            found.workers[0].process.send_signal(signal.SIGSTOP)
+            time.sleep(SESSION_S + 2)
+            found.workers[0].process.send_signal(signal.SIGCONT)
+            wait_until(lambda: "session timed out" in found.log(0).read_text(), found)
+            time.sleep(3)  # it has heard of it
+        wait_until(lambda: (found.taken() or 0) >= len(plan.messages), found)
+        found.stop_worker(found.workers[0])
