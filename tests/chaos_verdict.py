@@ -20,7 +20,7 @@ _SAID = {
     "assessments": "asset_id, reading_id, time, phase, score, flag, votes, health, risk, degradation, reason",
     "failure_predictions": "asset_id, reading_id, time, failure_probability, rul_cycles, rul_lower_cycles,"
     " rul_upper_cycles, warming, restored, model_version",
-    "alarms": "alarm_id, asset_id, kind, priority, state, since, message, (details::jsonb - 'score')::text",
+    "alarms": "alarm_id, asset_id, kind, priority, state, since, message, details::jsonb::text",
     "alarm_transitions": "alarm_id, asset_id, from_state, to_state, time, author, reason, event, key, priority, score",
     "asset_states": "asset_id, state, asset_type",
 }
