@@ -18,7 +18,7 @@ import time
 import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
@@ -76,6 +76,8 @@ class Bench:
     logs: Path
     of: Subject
     console: Console
+    measured: dict[str, float] = field(default_factory=dict)
+    """Readings a second by part, for the parts that follow."""
 
     def send(self, replay: Replay, topic: str, partitions: int, form: Form, speed: float = 0.0) -> None:
         """Fills a topic."""
@@ -167,6 +169,7 @@ def one_hertz_motors(bench: Bench, _memory: int) -> list[Row]:
     bench.send(motors(kind, MOTOR_ROWS, 1), "motors-halves", 2, Form.BINARY)
     with bench.worker("motors") as worker:
         rate, cpu = _rate(bench, [worker], "motors")
+        bench.measured["motors"] = rate
         steps = _steps(worker)
     _empty(bench)
     with bench.worker("motors-halves", 1) as one, bench.worker("motors-halves", 2) as two:
@@ -184,9 +187,13 @@ def one_hertz_motors(bench: Bench, _memory: int) -> list[Row]:
 
 
 def latency(bench: Bench, _memory: int) -> list[Row]:
-    """From a reading's message to the commit of the alarm that it raises, while half of what a worker can comes in."""
+    """From a reading's message to the commit of the alarm that it raises, while half of what a worker can comes in.
+
+    Half of what the part `motors` has just measured, or else of what it should have.
+    """
     kind, topic = load_asset_type(bench.home / "configs" / "assets" / "motor.yaml"), "motors-paced"
-    per_motor = LEAST_MOTORS / 2 / MOTORS
+    load = bench.measured.get("motors", LEAST_MOTORS) / 2
+    per_motor = load / MOTORS
     warming = 100  # the first batches load what the rest has
     bench.send(motors(kind, warming, 2), topic, 1, Form.BINARY)
     with bench.worker(topic) as worker:
@@ -199,7 +206,7 @@ def latency(bench: Bench, _memory: int) -> list[Row]:
     p50, p99 = _quantile(waited, 0.5), _quantile(waited, 0.99)
     alarms = waited[-1][1]
     return [Row(
-        f"reading to alarm at {LEAST_MOTORS / 2:,.0f} readings/s: p50; p99 of {alarms:,.0f}, ms (upper ends of the buckets)",
+        f"reading to alarm at half load, {load:,.0f} readings/s: p50; p99 of {alarms:,.0f}, ms (upper ends of the buckets)",
         f"{p50 * 1e3:.0f}; {p99 * 1e3:.0f}", f"<= {MOST_P50_S * 1e3:.0f}; {MOST_P99_S * 1e3:.0f}",
         alarms > 0 and p50 <= MOST_P50_S and p99 <= MOST_P99_S,
     )]  # fmt: skip

@@ -59,9 +59,18 @@ def decode_batch(messages: Sequence[Incoming], layouts: Layouts) -> Decoded:
     refusals: list[Refusal] = []
     records: defaultdict[type, list[tuple[int, str, Any]]] = defaultdict(list)
     packed: defaultdict[bytes, list[tuple[int, str, str, bytes]]] = defaultdict(list)
+    usual: Any = None  # what follows the id in the headers of nearly every message of a sender
+    usually_json = False
     for position, message in enumerate(messages):
         try:
-            reading_id, is_json = _attributes(message.headers())
+            headers = message.headers()
+            if headers and headers[0][0] == "ce_id" and headers[1:] == usual:
+                reading_id, is_json = _reading_id(headers[0][1]), usually_json
+            else:
+                reading_id, is_json = _attributes(headers)
+                tail = list(headers)[1:]
+                if headers[0][0] == "ce_id" and all(name != "ce_id" for name, _ in tail):
+                    usual, usually_json = tail, is_json
             asset_id, value = _asset_of(message.key()), message.value()
             if not value:
                 raise MessageRefused(Reason.EMPTY, "expected a reading, found no value")
