@@ -20,7 +20,7 @@ from smart_sentry.stream.sources import Clock, Replay, of_dataset
 
 MOTORS = 500
 _CALIBRATED_ON = 600
-_FAULT_EVERY, _FAULT_LASTS, _FAULT_G = 60, 20, 0.5
+_FAULT_EVERY, _FAULT_LASTS, _FAULT_G = 500, 15, 0.5
 """Readings from one fault of a motor to the next, how many it lasts, and what it adds to the vibration."""
 
 
