@@ -52,6 +52,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     shutil.copytree(PROJECT / "configs" / "assets", home / "configs" / "assets")
     (home / "serving").symlink_to(PROJECT / "serving")
     with folder_for_all() as folder:
+        PROGRAMS.mkdir(parents=True, exist_ok=True)  # where nobody has brought them yet, they are brought there
         (folder / "programs").symlink_to(PROGRAMS)
         ports = services_in(folder)
         found = Settings(
