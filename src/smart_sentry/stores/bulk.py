@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from itertools import repeat
 from typing import Any
 
@@ -89,12 +90,17 @@ def _insert_new_sqlite(
     same: Mapping[str, Any],
 ) -> set[tuple[Any, ...]]:  # fmt: skip
     driver = _driver(connection)
-    (highest,) = driver.execute(f"SELECT coalesce(max(id), 0) FROM {table.name}").fetchone()  # noqa: S608
     count = len(columns[key[0]])
+    highest = 0
+    if count > 1:
+        (highest,) = driver.execute(f"SELECT coalesce(max(id), 0) FROM {table.name}").fetchone()  # noqa: S608
     rows = zip(*(repeat(value, count) for value in same.values()), *columns.values(), strict=True)
-    insert = f"{_insert(table, [*same, *columns])} ON CONFLICT ({', '.join(key)}) DO NOTHING"
-    if driver.executemany(insert, rows).rowcount == count:
+    insert = f"{_insert(table, (*same, *columns))} ON CONFLICT ({', '.join(key)}) DO NOTHING"
+    added = driver.executemany(insert, rows).rowcount
+    if added == count:
         return set(zip(*(columns[name] for name in key), strict=True))
+    if added == 0:
+        return set()
     return {tuple(row) for row in connection.execute(_above(table, key, highest))}
 
 
@@ -114,7 +120,7 @@ def append(connection: Connection, table: Table, columns: Mapping[str, Sequence[
         return
     driver = _driver(connection)
     if connection.dialect.name == "sqlite":
-        driver.executemany(_insert(table, columns), rows)
+        driver.executemany(_insert(table, tuple(columns)), rows)
         return
     names = ", ".join(f'"{name}"' for name in columns)
     with driver.cursor() as cursor, cursor.copy(f"COPY {table.name} ({names}) FROM STDIN (FORMAT BINARY)") as copy:
@@ -128,7 +134,8 @@ def _driver(connection: Connection) -> Any:
     return connection.connection.driver_connection
 
 
-def _insert(table: Table, columns: Collection[str]) -> str:
+@lru_cache(maxsize=256)
+def _insert(table: Table, columns: tuple[str, ...]) -> str:
     names, places = ", ".join(f'"{name}"' for name in columns), ", ".join("?" * len(columns))
     return f"INSERT INTO {table.name} ({names}) VALUES ({places})"  # noqa: S608  names are this module's tables'
 
