@@ -375,6 +375,7 @@ def test_what_operators_ask_is_done_by_the_worker_that_watches_the_asset(
 
         told = purge(plant, "fresh", "fresh", None, "Ann")
         assert told["deleted"]["readings"] == 200
+        _wait_until(lambda: not _waiting(store))
         found.send(new[800:810])
         _wait_until(lambda: _scores(store, "fresh") == [None] * 10)
 

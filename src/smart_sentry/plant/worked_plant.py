@@ -6,7 +6,6 @@ watches the machine: there is one memory of each asset, and it is the worker's.
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -19,7 +18,6 @@ from smart_sentry.plant.watch import Watch
 from smart_sentry.stores.span import Span
 from smart_sentry.stores.store import Batch
 
-_log = logging.getLogger(__name__)
 PATIENCE_SECONDS = 10.0
 _POLL_SECONDS = 0.05
 
@@ -35,7 +33,7 @@ class WorkedPlant(Plant):
         with self.lock, self.store.view() as batch:
             states = batch.states.all()
             self._type_of = {name: its.asset_type for name, its in states.items() if its.asset_type in self.asset_types}
-            self._watches = {}
+            self._watches, self._purged = {}, list[str]()
 
     def save(self, batch: Batch) -> None:
         """Nothing: the workers store what they remember."""
@@ -79,12 +77,10 @@ class WorkedPlant(Plant):
         self._write_down(asset_id, SWITCH, {})
 
     def tell_forgotten(self, asset_id: str | None) -> None:
-        """The workers forget what was purged."""
-        for asset in [asset_id] if asset_id is not None else self._purged:
-            try:
-                self._ask(asset, FORGET, {})
-            except NoWorker as problem:
-                _log.warning("%s", problem)
+        """The workers forget what was purged when they come to it, also those that do not run just now."""
+        with self.store.transaction() as batch:
+            for asset in [asset_id] if asset_id is not None else self._purged:
+                batch.commands.ask(asset, FORGET, {}, self.clock())
 
     def forget(self, asset_id: str | None) -> None:
         """As `Plant.forget`."""
