@@ -5,6 +5,7 @@ A program that is missing fails the tests, and the error names the package. `mak
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -14,7 +15,7 @@ from pathlib import Path
 import pytest
 from postgres_server import folder_for_all
 
-from smart_sentry.errors import ConfigurationError
+from smart_sentry.errors import ConfigurationError, ServerNotReady
 from smart_sentry.servers import demand_free_port
 from smart_sentry.services.control import start, stop
 from smart_sentry.services.kafka import Kafka
@@ -24,6 +25,7 @@ from smart_sentry.services.service import Service
 
 PROGRAMS = Path(__file__).parents[1] / "data" / "services" / "programs"
 """Kafka's jars are brought once for the checkout."""
+_TRIALS = 3
 NEVER_GIVEN = range(20_000, 32_000)
 """Below what Linux (32768) and others (49152) give to outgoing connections."""
 
@@ -93,12 +95,27 @@ def _lasting_ports(count: int) -> list[int]:
 def running_services(*names: str) -> Iterator[Services]:
     """Those services ("kafka", "postgres", "redis"; none named: all) for the length of the block."""
     with folder_for_all() as folder:
-        found = services_in(folder)
+        found = _started(folder, names)
         try:
-            found.start(*(service for service in found.every if service.name in names))
             yield found
         finally:
             found.stop()
+
+
+def _started(folder: Path, names: tuple[str, ...]) -> Services:
+    """On other ports in another folder where somebody took a port between the look at it and the start."""
+    trials = itertools.count(1)
+    while True:
+        trial = next(trials)
+        found = services_in(folder / str(trial))
+        found.folder.mkdir()
+        try:
+            found.start(*(service for service in found.every if service.name in names))
+            return found
+        except (ServerNotReady, ConfigurationError):
+            found.stop()
+            if trial == _TRIALS:
+                raise
 
 
 @pytest.fixture(scope="module")

@@ -118,11 +118,23 @@ class VersioningFailed(SmartSentryError):
 
 
 class ServerNotReady(SmartSentryError):
-    """A server that was started does not answer."""
+    """A server that was started does not answer; the message ends with the last lines of its log."""
 
     def __init__(self, name: str, address: str, problem: str, log: Path | str) -> None:
         self.name, self.address, self.problem, self.log = name, address, problem, str(log)
-        super().__init__(f"{name} does not answer at {address}: {problem}. Its log is {log}.")
+        last = _last_lines(Path(log))
+        quoted = f" It ends with:\n{last}" if last else ""
+        super().__init__(f"{name} does not answer at {address}: {problem}. Its log is {log}.{quoted}")
+
+
+def _last_lines(log: Path, lines: int = 15, most_bytes: int = 4000) -> str:
+    """The end of a log; empty where there is none."""
+    try:
+        with log.open("rb") as opened:
+            opened.seek(max(0, log.stat().st_size - most_bytes))
+            return "\n".join(opened.read().decode("utf-8", errors="replace").splitlines()[-lines:])
+    except OSError:
+        return ""
 
 
 @dataclass(frozen=True)

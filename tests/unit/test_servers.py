@@ -44,10 +44,11 @@ def test_running_server_that_ignores_sigterm_is_killed_with_its_child(
     assert not child.is_running() or child.status() == psutil.STATUS_ZOMBIE
 
 
-def test_running_server_that_ends_early_names_its_exit_code_and_log(tmp_path: Path) -> None:
-    server = files_server(tmp_path, "-c", "raise SystemExit(7)")
+def test_running_server_that_ends_early_names_its_exit_code_and_log_and_quotes_the_logs_end(tmp_path: Path) -> None:
+    server = files_server(tmp_path, "-c", "print('no room', flush=True); raise SystemExit(7)")
+    expected = r"(?s)it ended with exit code 7\. Its log is .*server\.log\. It ends with:\nno room$"
     with (
-        pytest.raises(ServerNotReady, match=r"it ended with exit code 7\. Its log is .*server\.log"),
+        pytest.raises(ServerNotReady, match=expected),
         running(server, tmp_path / "server.log"),
     ):
         pass
