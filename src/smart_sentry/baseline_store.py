@@ -1,6 +1,6 @@
 """Where baselines are kept: every version of every asset, and which one is active.
 
-models/<asset type>/baselines/<asset>/<version>/   baseline.npz, baseline.json
+models/<asset type>/baselines/<asset>/<version>/   baseline.npz, baseline.json; readings.npz and readings.json: it was learnt from
 models/<asset type>/baselines/<asset>/active.json  the active version and those that were active before it
 
 A new version is whole before it becomes active, in one rename; the earlier one stays active until then.
@@ -8,6 +8,7 @@ A new version is whole before it becomes active, in one rename; the earlier one 
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from pathlib import Path
@@ -15,10 +16,14 @@ from urllib.parse import unquote
 from weakref import WeakValueDictionary
 
 from smart_sentry.detection.baseline import FACTS, Baseline
-from smart_sentry.errors import ModelUnavailable
-from smart_sentry.files import file_name_of, write_json
+from smart_sentry.detection.calibration import Readings
+from smart_sentry.errors import ChecksumMismatch, ModelUnavailable
+from smart_sentry.features.npz import read_arrays
+from smart_sentry.features.storage import write_arrays
+from smart_sentry.files import file_name_of, sha256_of, write_json
 
 ACTIVE = "active.json"
+READINGS, READINGS_FACTS = "readings.npz", "readings.json"
 _HELD: WeakValueDictionary[Path, Baseline] = WeakValueDictionary()
 """By folder: the version in its name is the checksum of what is in it, so it is the same whenever it is read."""
 _ASIDE = "=purged="
@@ -35,19 +40,70 @@ class BaselineStore:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def add(self, baseline: Baseline) -> str:
-        """Keeps a baseline, makes it the active one and returns its version."""
+    def add(self, baseline: Baseline, readings: Readings | None = None) -> str:
+        """Keeps a baseline, makes it the active one and returns its version.
+
+        Args:
+            baseline: what was learnt.
+            readings: what it was learnt from, for whoever asks later whether the machine has moved.
+        """
+        version = self.keep(baseline, readings)
+        self.activate(baseline.asset_id, version)
+        return version
+
+    def keep(self, baseline: Baseline, readings: Readings | None = None) -> str:
+        """Keeps a baseline beside the active one, which stays active, and returns its version."""
         home = self._home(baseline.asset_id)
         part = home / ".new"
         shutil.rmtree(part, ignore_errors=True)
         version = baseline.save(part)
+        if readings is not None:
+            write_arrays(part / READINGS, {"seconds": readings.seconds, "values": readings.values})
+            write_json(part / READINGS_FACTS, {"sha256": sha256_of(part / READINGS), "rows": len(readings.seconds)})
         whole = home / version
         if whole.exists():
             shutil.rmtree(part)
         else:
             part.rename(whole)
-        self._activate(baseline.asset_id, version)
         return version
+
+    def activate(self, asset_id: str, version: str) -> None:
+        """Makes a kept version the active one; the one that was active is the one before it.
+
+        Raises:
+            ModelUnavailable: it is not kept. ChecksumMismatch: its arrays are not those that were accepted.
+        """
+        self.load(asset_id, version)
+        self.put_back(asset_id, version)
+
+    def put_back(self, asset_id: str, version: str) -> None:
+        """Undoes `roll_back`: makes a version the active one again, whether it can be read or not."""
+        history = [earlier for earlier in self.history(asset_id) if earlier != version]
+        write_json(self._home(asset_id) / ACTIVE, {"history": [*history, version]})
+
+    def load(self, asset_id: str, version: str) -> Baseline:
+        """A kept version.
+
+        Raises:
+            ModelUnavailable: it is not kept. ChecksumMismatch: its arrays are not those that were accepted.
+        """
+        return Baseline.load(self._home(asset_id) / version)
+
+    def readings_of(self, asset_id: str, version: str) -> Readings | None:
+        """What a version was learnt from; None where that was not kept.
+
+        Raises:
+            ChecksumMismatch: they are not what was kept.
+        """
+        folder = self._home(asset_id) / version
+        if not (folder / READINGS_FACTS).is_file():
+            return None
+        expected = json.loads((folder / READINGS_FACTS).read_text(encoding="utf-8"))["sha256"]
+        packed = (folder / READINGS).read_bytes()
+        if (found := hashlib.sha256(packed).hexdigest()) != expected:
+            raise ChecksumMismatch(folder / READINGS, expected, found, "Calibrate the asset again.")
+        arrays = read_arrays(packed)
+        return Readings(arrays["seconds"], arrays["values"])
 
     def active(self, asset_id: str) -> Baseline:
         """The active baseline of an asset.
@@ -115,10 +171,6 @@ class BaselineStore:
 
     def _aside(self, asset_id: str) -> Path:
         return self.folder / f"{_ASIDE}{file_name_of(asset_id)}"
-
-    def _activate(self, asset_id: str, version: str) -> None:
-        history = [earlier for earlier in self.history(asset_id) if earlier != version]
-        write_json(self._home(asset_id) / ACTIVE, {"history": [*history, version]})
 
     def _home(self, asset_id: str) -> Path:
         """An asset's folder; any name is a safe file name after quoting."""

@@ -63,9 +63,10 @@ def calibrate_file(
         rows = ordered[readings.asset_id[ordered] == asset]
         tasks.append((asset, asset_type, Readings(readings.seconds[rows], readings.values[rows]), created, seed))
     done = []
-    for number, (asset, found) in enumerate(zip(assets, _each(tasks, workers), strict=True), start=1):
+    for number, (task, found) in enumerate(zip(tasks, _each(tasks, workers), strict=True), start=1):
+        asset, _, learnt_from, _, _ = task
         if isinstance(found, Baseline):
-            done.append(Calibrated(asset, store.add(found), found, None))
+            done.append(Calibrated(asset, store.add(found, learnt_from), found, None))
         else:
             done.append(Calibrated(asset, None, None, found))
         progress(number, len(assets))

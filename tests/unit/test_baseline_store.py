@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
-from condition_sample import baseline
+from condition_sample import baseline, running, seconds
 
-from smart_sentry.baseline_store import BaselineStore
+from smart_sentry.baseline_store import READINGS, BaselineStore
+from smart_sentry.detection.baseline import ARRAYS
+from smart_sentry.detection.calibration import Readings
+from smart_sentry.errors import ChecksumMismatch
 
 LONG = "ポンプ" * 42
 NAMES = ("pump 7/8", "..", "a+b", LONG, LONG[:-1])
@@ -41,3 +45,39 @@ def test_active_baselines_that_are_held_are_not_read_again(tmp_path: Path) -> No
     assert store.all_active()["pump 1"] is first["pump 1"]
     store.add(baseline(rows=300, seed=2, asset_id="pump 1"))
     assert store.all_active()["pump 1"].version == store.history("pump 1")[-1] != first["pump 1"].version
+
+
+def test_version_that_is_kept_waits_until_it_is_activated(tmp_path: Path) -> None:
+    store = BaselineStore(tmp_path)
+    first = store.add(baseline(rows=300, seed=1, asset_id="pump 1"))
+    second = store.keep(baseline(rows=300, seed=2, asset_id="pump 1"))
+    assert store.history("pump 1") == [first]
+    assert store.load("pump 1", second).version == second
+    store.activate("pump 1", second)
+    assert store.history("pump 1") == [first, second]
+
+
+def test_tampered_version_is_not_activated(tmp_path: Path) -> None:
+    store = BaselineStore(tmp_path)
+    first = store.add(baseline(rows=300, seed=1, asset_id="pump 1"))
+    second = store.keep(baseline(rows=300, seed=2, asset_id="pump 1"))
+    with (store.folder_of("pump 1") / second / ARRAYS).open("ab") as file:
+        file.write(b"more")
+    with pytest.raises(ChecksumMismatch):
+        store.activate("pump 1", second)
+    assert store.history("pump 1") == [first]
+
+
+def test_readings_that_a_version_was_learnt_from_come_back_or_are_refused(tmp_path: Path) -> None:
+    store, readings = BaselineStore(tmp_path), Readings(seconds(300, 1.0), running(300, 1))
+    with_them = store.add(baseline(rows=300, seed=1, asset_id="pump 1"), readings)
+    without = store.keep(baseline(rows=300, seed=2, asset_id="pump 1"))
+    found = store.readings_of("pump 1", with_them)
+    assert found is not None
+    np.testing.assert_array_equal(found.seconds, readings.seconds)
+    np.testing.assert_array_equal(found.values, readings.values)
+    assert store.readings_of("pump 1", without) is None
+    with (store.folder_of("pump 1") / with_them / READINGS).open("ab") as file:
+        file.write(b"more")
+    with pytest.raises(ChecksumMismatch):
+        store.readings_of("pump 1", with_them)

@@ -124,7 +124,7 @@ class Calibrations:
             kind = self._plant.watch_of(asset_id).asset_type
             created = datetime.fromtimestamp(self._plant.clock(), UTC).isoformat(timespec="seconds")
             baseline = calibrate(asset_id, kind, readings, created=created, seed=_SEED)
-            version = self._plant.commission(asset_id, baseline, author)
+            version = self._plant.commission(asset_id, baseline, author, readings)
             self._tell(self._accepted(asset_id, baseline, version, len(readings.seconds)))
         except SmartSentryError as problem:
             self._give_up(asset_id, before, "refused", str(problem))

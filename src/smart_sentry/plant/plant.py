@@ -22,6 +22,7 @@ from smart_sentry.assets import AssetType
 from smart_sentry.bundle import Bundle
 from smart_sentry.contracts.alarms import AlarmAction, AlarmTransition
 from smart_sentry.detection.baseline import Baseline
+from smart_sentry.detection.calibration import Readings
 from smart_sentry.errors import ActionRefused, StateForbids, UnknownAsset
 from smart_sentry.feed.judged_rows import JudgedRows
 from smart_sentry.feed.publisher import FeedPublisher
@@ -227,11 +228,11 @@ class Plant:
         self.watch_of(asset_id)
         return self._type_of[asset_id]
 
-    def commission(self, asset_id: str, baseline: Baseline, author: str) -> str:
-        """Makes a baseline the active one and returns its version."""
+    def commission(self, asset_id: str, baseline: Baseline, author: str, readings: Readings | None = None) -> str:
+        """Makes a baseline the active one, keeps the readings it was learnt from, and returns its version."""
         with self.lock:
             watch = self.calibrated_watch_of(asset_id)
-            version = watch.baselines.add(baseline)
+            version = watch.baselines.add(baseline, readings)
             try:
                 self._switch(watch, asset_id, author, "calibrate", {"grade": baseline.acceptance.grade})
             except BaseException:
@@ -260,12 +261,12 @@ class Plant:
             if len(watch.baselines.history(asset_id)) < 2:
                 why = "there is no earlier baseline"
                 raise ActionRefused("rollback", asset_id, "calibrated at most once", ["calibration/start"], why)
-            left = watch.baselines.active(asset_id)
+            left = watch.baselines.history(asset_id)[-1]  # which need not be readable
             version = watch.baselines.roll_back(asset_id)
             try:
-                self._switch(watch, asset_id, author, "roll back", {"from": left.version, "reason": reason})
+                self._switch(watch, asset_id, author, "roll back", {"from": left, "reason": reason})
             except BaseException:
-                watch.baselines.add(left)
+                watch.baselines.put_back(asset_id, left)
                 self._recover()
                 raise
             return version

@@ -9,6 +9,7 @@ import pytest
 from condition_sample import baseline, running
 from plant_fixture import PUMP, calibrate_asset, client_of_pumps, healthy, open_pumps, readings_of, send_batch, take
 
+from smart_sentry.detection.baseline import ARRAYS
 from smart_sentry.errors import ActionRefused, StoreUnavailable
 from smart_sentry.plant.calibrations import Calibrations
 from smart_sentry.plant.condition_watch import ConditionWatch
@@ -52,6 +53,16 @@ def test_rollback_scores_with_the_earlier_baseline_and_is_on_record(tmp_path: Pa
     with pytest.raises(ActionRefused, match="there is no earlier baseline"):
         again.roll_back(ASSET, "Ada", "further back")
     again.store.close()
+
+
+def test_rollback_leaves_a_baseline_whose_file_is_broken(tmp_path: Path) -> None:
+    plant = calibrated(tmp_path, 2)
+    kept = watch_of(plant).baselines
+    first, second = kept.history(ASSET)
+    (kept.folder_of(ASSET) / second / ARRAYS).write_bytes(b"broken")
+    assert plant.roll_back(ASSET, "Ada", "its file is broken") == first
+    assert watch_of(plant).judge_of(ASSET) == first
+    plant.store.close()
 
 
 def test_rollback_over_http(tmp_path: Path) -> None:
