@@ -18,7 +18,7 @@ from smart_sentry.detection.baseline import Baseline
 from smart_sentry.detection.calibration import Readings, calibrate
 from smart_sentry.errors import ModelUnavailable, SmartSentryError
 from smart_sentry.files import write_whole
-from smart_sentry.health.explanations import RatioRange, Told, explain_ratio, explain_step, ratio_ranges
+from smart_sentry.health.explanations import Told, explain_ratio, explain_step
 from smart_sentry.phases import PHASES
 from smart_sentry.quality import FLAWS, GOOD
 from smart_sentry.reading_tables import TIME_COLUMN, as_readings, read_table
@@ -131,14 +131,16 @@ def score_file(asset_type: AssetType, data: Path, out: Path, store: BaselineStor
 
 def row_reasons(monitor: ConditionMonitor, condition: Condition) -> list[str]:
     """Why each reading is flagged, or why it could not be judged; empty where all is well."""
+    uncovered = np.isnan(condition.score)
+    bad_sensor = (condition.flaws != GOOD).any(axis=1)
+    spoken_of = (condition.flag | uncovered | bad_sensor).nonzero()[0].tolist()
+    out = [""] * len(condition.slot)
+    if not spoken_of:
+        return out
     names = monitor.asset_type.signal_names
     newest = dict(condition.carried)
     sentences: dict[int, tuple[Step, str]] = {}
-    ranges: dict[tuple[int, int], list[RatioRange]] = {}
-    out = [""] * len(condition.slot)
-    uncovered = np.isnan(condition.score)
-    bad_sensor = (condition.flaws != GOOD).any(axis=1)
-    for row in np.flatnonzero(condition.flag | uncovered | bad_sensor).tolist():
+    for row in spoken_of:
         slot, step = int(condition.slot[row]), int(condition.step[row])
         parts = []
         if condition.flag[row]:
@@ -146,9 +148,7 @@ def row_reasons(monitor: ConditionMonitor, condition: Condition) -> list[str]:
                 newest[slot] = condition.step_of(step)
             if slot not in sentences or sentences[slot][0] is not newest[slot]:
                 phase = int(condition.phase[row])
-                if (slot, phase) not in ranges:
-                    ranges[slot, phase] = _ratio_ranges(monitor, slot, phase)
-                sentences[slot] = newest[slot], _step_reason(monitor, slot, phase, newest[slot], ranges[slot, phase])
+                sentences[slot] = newest[slot], _step_reason(monitor, slot, phase, newest[slot])
             parts.append(sentences[slot][1])
         if bad_sensor[row]:
             flawed = np.flatnonzero(condition.flaws[row] != GOOD)
@@ -159,17 +159,13 @@ def row_reasons(monitor: ConditionMonitor, condition: Condition) -> list[str]:
     return out
 
 
-def _ratio_ranges(monitor: ConditionMonitor, slot: int, phase: int) -> list[RatioRange]:
-    return ratio_ranges(monitor.asset_type, monitor.baselines[monitor.name_of(slot)], PHASES[phase].value)
-
-
-def _step_reason(monitor: ConditionMonitor, slot: int, phase: int, step: Step, ranges: list[RatioRange]) -> str:
+def _step_reason(monitor: ConditionMonitor, slot: int, phase: int, step: Step) -> str:
     channels = monitor.baselines[monitor.name_of(slot)].channels
     told = Told(step.channels, step.expected, step.scale)
     reasons = explain_step(
         monitor.asset_type, channels, step.statistic, step.effect, step.moved, told, PHASES[phase].value
     )
-    if (ratio := explain_ratio(ranges, told, PHASES[phase].value)) is not None:
+    if (ratio := explain_ratio(monitor.ratio_ranges(slot, phase), told, PHASES[phase].value)) is not None:
         reasons.append(ratio)
     return "; ".join(reason.sentence for reason in reasons)
 

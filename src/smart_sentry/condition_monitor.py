@@ -25,7 +25,9 @@ from smart_sentry.detection.stack import BaselineStack
 from smart_sentry.detection.statistics import Scored, StepState, find_entries, score_steps
 from smart_sentry.features.steps import StepMaker, channel_names
 from smart_sentry.health.degradation import accumulate, severity
+from smart_sentry.health.explanations import RatioRange, ratio_ranges
 from smart_sentry.phase_machine import UNKNOWN, PhaseMachine, PhaseNumbers
+from smart_sentry.phases import PHASES
 from smart_sentry.quality import GOOD, QualityLane
 
 FloatArray = NDArray[np.float64]
@@ -116,6 +118,7 @@ class ConditionMonitor:
         self._phases = None if rule is None else PhaseMachine(rule, asset_type.sampling_seconds)
         self._steps = StepMaker(asset_type)
         self._learnt = self._stacked()
+        self._ratio_ranges: dict[tuple[int, int], list[RatioRange]] = {}
         channels = len(channel_names(asset_type))
         self._state = StepState.empty(len(self._names), channels)
         self._memory = _Memory.empty(len(self._names), channels)
@@ -185,6 +188,13 @@ class ConditionMonitor:
         self._carry(found, steps.slot, flag)
         return found
 
+    def ratio_ranges(self, slot: int, phase: int) -> list[RatioRange]:
+        """What a calibrated asset's ratios were in a phase (index into phases.PHASES) of its calibration."""
+        if (slot, phase) not in self._ratio_ranges:
+            baseline = self.baselines[self._names[slot]]
+            self._ratio_ranges[slot, phase] = ratio_ranges(self.asset_type, baseline, PHASES[phase].value)
+        return self._ratio_ranges[slot, phase]
+
     def name_of(self, slot: int) -> str:
         """The asset's name."""
         return self._names[slot]
@@ -215,6 +225,7 @@ class ConditionMonitor:
         if names != self._names:
             self._names, self._slot_of = names, {name: slot for slot, name in enumerate(names)}
             self._learnt = self._stacked()
+            self._ratio_ranges = {}
         self._quality.restore(snapshot["quality"])
         self._steps.restore(snapshot["steps"])
         self._state = StepState(**{name: array.copy() for name, array in snapshot["state"].items()})

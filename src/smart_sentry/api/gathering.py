@@ -68,7 +68,10 @@ class Gatherer(Generic[Asked, Told]):
             self._busy = False
         elif weight <= self._inline and (outcomes := self._outcomes_at_once(jobs)) is not None:
             _settle(jobs, outcomes)
-            loop.call_soon(self._next_pass, loop)
+            if self._waiting:
+                loop.call_soon(self._next_pass, loop)
+            else:
+                self._busy = False
         else:
             self._thread.submit(self._run, jobs, loop)
 

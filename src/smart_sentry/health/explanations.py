@@ -88,8 +88,8 @@ def explain_step(
         phase: its name.
         most: how many reasons at most.
     """
-    total = float(np.sum(np.maximum(effect, 0.0)))
-    order = np.argsort(-effect, kind="stable")[:most]
+    total = float(np.maximum(effect, 0.0).sum())
+    order = (-effect).argsort(kind="stable")[:most]
     reasons = []
     for place, channel in enumerate(order.tolist()):
         if total <= 0 or (place and effect[channel] < 0.2 * total):
@@ -109,11 +109,13 @@ def explain_ratio(ranges: Sequence[RatioRange], told: Told, phase: str) -> Reaso
     """
     found: tuple[float, float, RatioRange] | None = None
     for its in ranges:
+        if not _within(told, its):
+            continue
         above, below = slice(its.numerator, its.numerator + 1), slice(its.denominator, its.denominator + 1)
         value = float(ratio(told.values[above], told.values[below], its.offset)[0])
         sigmas = (value - its.mean) / its.std
         outside = (value < its.low or value > its.high) and abs(sigmas) >= _CLEAR_SIGMAS
-        if outside and _within(told, its) and (not found or abs(sigmas) > abs(found[0])):
+        if outside and (not found or abs(sigmas) > abs(found[0])):
             found = sigmas, value, its
     if found is None:
         return None

@@ -21,8 +21,8 @@ _log = logging.getLogger(__name__)
 GROUP = "smart-sentry-workers"
 MOST_MESSAGES = 5000
 """Of one batch."""
-_WAIT_S, _GATHER_S, _ANSWER_S = 0.1, 0.01, 10.0
-"""For a first message; for those right after it; for an answer of Kafka."""
+_WAIT_S, _CYCLE_S, _ANSWER_S = 0.1, 0.02, 10.0
+"""For a first message; from one batch to the next; for an answer of Kafka."""
 _QUEUED_KB = 65_536
 _STATISTICS_MS = 5000
 """How often the client says which brokers answer."""
@@ -81,6 +81,7 @@ class GroupConsumer:
 
     def __init__(self, options: WorkerOptions, answers: Callable[[bool], object]) -> None:
         self._topic, self._answers, self._up, self._held = options.topic, answers, True, False
+        self._next_s = 0.0
         self._consumer = Consumer({
             **client_settings(options.bootstrap),
             "group.id": options.group,
@@ -110,7 +111,9 @@ class GroupConsumer:
             return Brought([], 0.0)
         began, partition = time.perf_counter(), int(first.partition() or 0)
         owner = owner_of(partition)
-        found = list(self._consumer.consume(MOST_MESSAGES - 1, _GATHER_S))
+        patience = min(max(self._next_s - began, 0.0), _CYCLE_S)
+        found = list(self._consumer.consume(MOST_MESSAGES - 1, patience))
+        self._next_s = time.perf_counter() + _CYCLE_S
         if owner_of(partition) is owner:
             found.insert(0, first)
         return Brought(found, time.perf_counter() - began)
