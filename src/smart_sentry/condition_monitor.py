@@ -273,7 +273,11 @@ class ConditionMonitor:
         self._memory.carried[slots[rows]] = np.stack([part[rows] for part in parts], axis=1)
 
     def _stacked(self) -> BaselineStack:
-        return BaselineStack.of(self.asset_type, [self.baselines.get(name) for name in self._names])
+        stack = BaselineStack.of(self.asset_type, list(self.baselines.values()))
+        if self._names == list(self.baselines):
+            return stack
+        place = {name: number for number, name in enumerate(self.baselines)}
+        return stack.arranged(np.array([place.get(name, -1) for name in self._names], dtype=np.int64))
 
     def _tell_phase_numbers(self) -> None:
         for name, baseline in self.baselines.items():

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any, NamedTuple
+from weakref import WeakValueDictionary
 
 import numpy as np
 from numba import njit
@@ -43,6 +44,7 @@ class BaselineStack:
         centre, scale: (assets, phases, channels). slope, spread: (assets, phases, channels, terms).
         detectors: of all assets and phases.
         forests: of single steps, and of the last ten.
+        learnt_from: what is stacked.
     """
 
     run_limits: IntArray
@@ -57,13 +59,22 @@ class BaselineStack:
     spread: FloatArray
     detectors: DetectorArrays
     forests: tuple[ForestStack, ForestStack]
+    learnt_from: tuple[Baseline, ...]
 
     @classmethod
-    def of(cls, asset_type: AssetType, baselines: Sequence[Baseline | None]) -> BaselineStack:
-        """Stacks baselines in the order given; None for an asset without one."""
+    def of(cls, asset_type: AssetType, baselines: Sequence[Baseline]) -> BaselineStack:
+        """Stacks baselines of one asset type in the order given. Nobody may write to it: the same ones are stacked once."""
+        key = (channel_names(asset_type), asset_type.setting_names, tuple(map(id, baselines)))
+        found = _KNOWN.get(key)
+        if found is None:
+            found = _KNOWN[key] = cls._laid_out(asset_type, baselines)
+        return found
+
+    @classmethod
+    def _laid_out(cls, asset_type: AssetType, baselines: Sequence[Baseline]) -> BaselineStack:
         assets, phases, channels = len(baselines), len(PHASES), len(channel_names(asset_type))
         settings = len(asset_type.setting_names)
-        regimes = max((len(baseline.settings.regimes) for baseline in baselines if baseline is not None), default=0)
+        regimes = max((len(baseline.settings.regimes) for baseline in baselines), default=0)
         terms = 2 * settings + regimes
         stack = cls(
             np.full((assets, len(asset_type.signals)), np.iinfo(np.int64).max),
@@ -78,14 +89,31 @@ class BaselineStack:
             np.zeros((assets, phases, channels, terms)),
             DetectorArrays.empty(assets, phases, channels),
             (
-                ForestStack.of([None if baseline is None else baseline.reading_forest for baseline in baselines]),
-                ForestStack.of([None if baseline is None else baseline.window_forest for baseline in baselines]),
+                ForestStack.of([baseline.reading_forest for baseline in baselines]),
+                ForestStack.of([baseline.window_forest for baseline in baselines]),
             ),
+            tuple(baselines),
         )
         for slot, baseline in enumerate(baselines):
-            if baseline is not None:
-                stack._put(slot, baseline)
+            stack._put(slot, baseline)
         return stack
+
+    def arranged(self, places: IntArray) -> BaselineStack:
+        """(assets,) of `places` in this stack, in that order; -1: an asset without a baseline, of which nothing is known."""
+        wide = self.grown(len(self.run_limits) + 1)  # its last row is what -1 gives
+        named = {
+            field.name: getattr(wide, field.name)[places]
+            for field in fields(self)
+            if field.name not in ("detectors", "forests", "learnt_from")
+        }
+        return replace(
+            self,
+            **named,
+            detectors=DetectorArrays(*(array[places] for array in wide.detectors)),  # type: ignore[arg-type]
+            forests=tuple(  # type: ignore[arg-type]
+                replace(forest, root=forest.root[places], limit=forest.limit[places]) for forest in wide.forests
+            ),
+        )
 
     def _put(self, slot: int, baseline: Baseline) -> None:
         self.run_limits[slot] = run_limits(baseline.longest_run)
@@ -134,6 +162,12 @@ class BaselineStack:
             self.slope, self.spread, out,
         )  # fmt: skip
         return out
+
+
+_KNOWN: WeakValueDictionary[tuple[tuple[str, ...], tuple[str, ...], tuple[int, ...]], BaselineStack] = (
+    WeakValueDictionary()
+)
+"""By channels, settings and the ids of the baselines, which a stack keeps: each of a worker's partitions has the same ones."""
 
 
 @njit(cache=True, nogil=True)
