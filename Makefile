@@ -10,7 +10,7 @@ INSTALLED := $(VENV)/.installed
 PYTHONS := python3.11 python3.12 python3.13 python3
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help install demo motor demo-motor demo-stream test check lint browser servers bench bench-stream chaos ui serve services services-stop lock clean
+.PHONY: help install dashboard demo motor demo-motor demo-plant demo-stream demo-drift schedule test check lint browser servers bench bench-stream chaos ui serve services services-stop lock clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*  ## ' $(MAKEFILE_LIST) | sed -E 's/:.*  ## /\t/' | while IFS=$$'\t' read -r name text; do printf '  make %-13s %s\n' "$$name" "$$text"; done
@@ -25,8 +25,17 @@ motor: $(INSTALLED)  ## a simulated motor over HTTP: calibrate, verify, inject a
 
 demo-motor: motor
 
+demo-plant: $(INSTALLED)  ## a simulated plant with service, faults, repairs and the operators' dashboard
+	smart-sentry demo-plant
+
 demo-stream: $(INSTALLED) servers  ## NASA's test engines through Kafka, a worker, PostgreSQL and Redis, against the batch figures
 	smart-sentry demo-stream
+
+demo-drift: $(INSTALLED)  ## a motor fleet drifts: findings, automation, safe recalibrations, on a Prefect server of its own
+	smart-sentry demo-drift
+
+schedule: $(INSTALLED)  ## Prefect's server, and every flow of prefect.yaml on its schedule
+	smart-sentry schedule
 
 test: $(INSTALLED) browser servers  ## run every test
 	python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 10
@@ -48,6 +57,9 @@ bench: $(INSTALLED)  ## measure the project against its peers
 bench-stream: $(INSTALLED) servers  ## measure the stream worker against other consumers of the same topic
 	python -m benchmarks.stream
 
+dashboard: $(INSTALLED)  ## the operators' dashboard of a running service
+	smart-sentry dashboard
+
 ui: $(INSTALLED)  ## open MLflow and Prefect on this machine
 	smart-sentry ui
 
@@ -63,9 +75,9 @@ services-stop: $(INSTALLED)  ## stop what `make services` started
 lock: $(BIN)/uv  ## resolve the dependencies anew, after a change of pyproject.toml
 	uv pip compile --quiet --universal --python-version 3.11 --all-extras --generate-hashes --no-header --no-annotate \
 	  --no-emit-index-url pyproject.toml --output-file requirements.lock
-	uv pip compile --quiet --universal --python-version 3.11 --extra serve --constraints requirements.lock --generate-hashes \
-	  --no-header --no-annotate --no-emit-index-url pyproject.toml --output-file requirements-serve.lock
-	uv pip compile --quiet --universal --python-version 3.11 --extra serve --extra stream --constraints requirements.lock \
+	uv pip compile --quiet --universal --python-version 3.11 --extra serve --extra reports --constraints requirements.lock \
+	  --generate-hashes --no-header --no-annotate --no-emit-index-url pyproject.toml --output-file requirements-serve.lock
+	uv pip compile --quiet --universal --python-version 3.11 --extra serve --extra stream --extra reports --constraints requirements.lock \
 	  --generate-hashes --no-header --no-annotate --no-emit-index-url pyproject.toml --output-file docker/service.lock
 	uv pip compile --quiet --universal --python-version 3.11 --extra stream --constraints requirements.lock \
 	  --generate-hashes --no-header --no-annotate --no-emit-index-url pyproject.toml --output-file docker/worker.lock

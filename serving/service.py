@@ -16,7 +16,7 @@ import bentoml
 from smart_sentry.api.endpoint import Shortcut
 from smart_sentry.api.prediction import create_app
 from smart_sentry.api.shortcut import ReadingShortcut
-from smart_sentry.champion import load_champion
+from smart_sentry.champion import load_champion, mark_of_champion
 from smart_sentry.config import load_settings
 from smart_sentry.logs import set_up_guest_logging
 from smart_sentry.plant.open import open_plant
@@ -33,6 +33,7 @@ APP = create_app(
     SETTINGS,
     open_plant=None if IN_A_BENTO else lambda: open_plant(SETTINGS),
     track=lambda record: log_calibration(record, SETTINGS.mlruns_folder, SETTINGS.mlflow_tracking_uri),
+    mark=lambda: mark_of_champion(HOME, SETTINGS.served),
 )
 
 

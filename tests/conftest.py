@@ -55,7 +55,7 @@ def training(tmp_path_factory: pytest.TempPathFactory, prefect_server: PrefectSe
         ["prefect", "--no-prompt", "work-pool", "create", "smart-sentry", "--type", "process"], checkout, environment
     )
     run_program(["prefect", "--no-prompt", "deploy", "--all"], checkout, environment)
-    deployment = prefect_server.post("/deployments/filter", {})[0]["id"]
+    deployment = prefect_server.deployment("train")["id"]
     parameters = {"dataset": TINY, "refresh": False}
     run_id = prefect_server.post(f"/deployments/{deployment}/create_flow_run", {"parameters": parameters})["id"]
     log = checkout / ".home" / "worker.log"

@@ -141,6 +141,11 @@ class PrefectServer:
         with urllib.request.urlopen(request, timeout=30) as answer:
             return json.load(answer)
 
+    def deployment(self, name: str) -> dict[str, Any]:
+        """A deployment by its name."""
+        (found,) = self.post("/deployments/filter", {"deployments": {"name": {"any_": [name]}}})
+        return dict(found)
+
     def flow_runs(self, **filters: Any) -> list[dict[str, Any]]:
         """Flow runs that fit, as the API tells them."""
         found: list[dict[str, Any]] = self.post("/flow_runs/filter", {"flow_runs": filters} if filters else {})

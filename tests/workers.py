@@ -14,7 +14,16 @@ USES_IT = (
     "tests/integration/test_dvc_pipeline.py",
     "tests/integration/test_prefect_deployment.py",
 )
-LONGEST_FIRST = (*USES_IT, "tests/chaos", "tests/integration", "tests/contract", "tests/parity", "tests/unit", "src")
+LONGEST_FIRST = (
+    *USES_IT,
+    "tests/browser",
+    "tests/chaos",
+    "tests/integration",
+    "tests/contract",
+    "tests/parity",
+    "tests/unit",
+    "src",
+)
 """What takes long begins first, so that the workers end at about the same time."""
 
 

@@ -121,6 +121,13 @@ class BaselineStore:
         path = self._home(asset_id) / ACTIVE
         return list(json.loads(path.read_text(encoding="utf-8"))["history"]) if path.is_file() else []
 
+    def versions(self, asset_id: str) -> list[str]:
+        """Every kept version: those that were active in that order, then those that never were, by name."""
+        history = self.history(asset_id)
+        home = self._home(asset_id)
+        kept = sorted(path.parent.name for path in home.glob(f"*/{FACTS}") if path.parent.name != ".new")
+        return [*history, *(version for version in kept if version not in history)]
+
     def roll_back(self, asset_id: str) -> str:
         """Makes the baseline before the active one active again and returns its version.
 
@@ -163,7 +170,19 @@ class BaselineStore:
     def all_active(self) -> dict[str, Baseline]:
         """Every asset's active baseline. Those that somebody in this process holds already are not read again."""
         folder = self.folder.absolute()
-        return {asset: _held(folder / file_name_of(asset)) for asset in self.assets()}
+        return {asset: _held(folder / file_name_of(asset), self.history(asset)[-1]) for asset in self.assets()}
+
+    def all_usable(self) -> tuple[dict[str, Baseline], dict[str, str]]:
+        """As `all_active`, but the newest before it where the active one cannot be read; and asset -> what is broken."""
+        folder, usable, broken = self.folder.absolute(), dict[str, Baseline](), dict[str, str]()
+        for asset in self.assets():
+            for version in reversed(self.history(asset)):
+                try:
+                    usable[asset] = _held(folder / file_name_of(asset), version)
+                    break
+                except (ChecksumMismatch, ModelUnavailable) as problem:
+                    broken.setdefault(asset, str(problem))
+        return usable, broken
 
     def folder_of(self, asset_id: str) -> Path:
         """Where everything about an asset's baselines is."""
@@ -185,8 +204,7 @@ def _asset_of(home: Path, name: str) -> str:
     return str(json.loads((home / active / FACTS).read_text(encoding="utf-8"))["asset_id"])
 
 
-def _held(home: Path) -> Baseline:
-    version = json.loads((home / ACTIVE).read_bytes())["history"][-1]
+def _held(home: Path, version: str) -> Baseline:
     folder = home / version
     found = _HELD.get(folder)
     if found is None:

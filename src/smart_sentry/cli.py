@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from smart_sentry.commands.baselines import baselines_app
+from smart_sentry.commands.dashboard import dashboard
+from smart_sentry.commands.demo_drift import demo_drift
+from smart_sentry.commands.demo_plant import demo_plant
+from smart_sentry.commands.drift import drift
+from smart_sentry.commands.models import models_app
+from smart_sentry.commands.project import project_on_path
+from smart_sentry.commands.recalibration import recalibrate, recalibrations_app
+from smart_sentry.commands.report import report
+from smart_sentry.commands.schedule import schedule
 from smart_sentry.feed.command import live
 from smart_sentry.worker.command import throughput
 
@@ -36,6 +45,16 @@ app.add_typer(services_app, name="services")
 stream_app = typer.Typer(help="Readings through Apache Kafka.", no_args_is_help=True)
 app.add_typer(stream_app, name="stream")
 app.command()(live)
+app.command("demo-plant")(demo_plant)
+app.command()(report)
+app.command()(schedule)
+app.command("demo-drift")(demo_drift)
+app.command()(dashboard)
+app.command()(drift)
+app.command()(recalibrate)
+app.add_typer(recalibrations_app, name="recalibrations")
+app.add_typer(baselines_app, name="baselines")
+app.add_typer(models_app, name="models")
 stream_app.command()(throughput)
 
 Dataset = Annotated[str, typer.Argument(help="FD001..FD004, motor_fleet, or your own asset type", metavar="DATASET")]
@@ -130,7 +149,7 @@ def train(
 ) -> None:
     """Run the whole chain as the Prefect flow `train`: data to packaged champion."""
     context = _context(dataset)
-    with _project_on_path(context.settings.home):
+    with project_on_path(context.settings.home):
         from pipelines.train import train as flow
 
         flow(dataset=dataset, refresh=refresh)
@@ -193,7 +212,7 @@ def demo() -> None:
 
     settings = load_settings()
     prepare_environment(settings)
-    with _project_on_path(settings.home):
+    with project_on_path(settings.home):
         from pipelines.train import train as flow
         from smart_sentry.demo import run_demo
 
@@ -229,7 +248,7 @@ def demo_stream() -> None:
 
     settings = load_settings()
     prepare_environment(settings)
-    with _project_on_path(settings.home):
+    with project_on_path(settings.home):
         from smart_sentry.demo_stream import run_stream_demo
 
         if not run_stream_demo(settings, _train_by_flow, typer.echo):
@@ -599,17 +618,6 @@ def _now() -> str:
     from datetime import UTC, datetime
 
     return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-@contextmanager
-def _project_on_path(home: Path) -> Iterator[None]:
-    """Flows are found by their path in the project, not installed."""
-    folder = str(home.resolve())
-    sys.path.insert(0, folder)
-    try:
-        yield
-    finally:
-        sys.path.remove(folder)
 
 
 def _print_results(context: StageContext, demand_truth: bool = False) -> None:

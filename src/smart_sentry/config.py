@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from smart_sentry.errors import ConfigurationError
@@ -81,6 +82,33 @@ class Settings(BaseSettings):
     retention_days: float | None = Field(
         default=None, gt=0, description="days for which readings and assessments are kept; default: for ever"
     )
+    recalibrate_after_days: float = Field(
+        default=90, gt=0, description="age of a baseline from which calibrate-fleet proposes a recalibration"
+    )
+    false_alarm_share: float = Field(
+        default=0.5, gt=0, le=1,
+        description="share of an asset's anomaly alarms called wrong from which a recalibration is proposed",
+    )  # fmt: skip
+    false_alarm_count: int = Field(
+        default=3, ge=1, description="anomaly alarms of an asset below which that share says nothing"
+    )
+    recalibration_approval: Literal["automatic", "person"] = Field(
+        default="automatic",
+        description="who promotes a recalibration against which nothing speaks; where something does, it is a person",
+    )
+    recalibration_pause_hours: float = Field(
+        default=24.0, ge=0, description="least hours between two recalibrations of an asset; a person may override"
+    )
+    recalibration_watch_minutes: float = Field(
+        default=60.0, gt=0, description="minutes of readings during which a recalibration is taken back by itself"
+    )
+    recalibration_lookback_minutes: float = Field(
+        default=480.0, gt=0, description="minutes of readings that a recalibration learns from, where nobody says"
+    )
+    recalibration_most_move_sigma: float = Field(
+        default=6.0, gt=0,
+        description="how far normal values may move from the first baseline before a person has to decide",
+    )  # fmt: skip
     kafka_bootstrap: str | None = Field(
         default=None, description="Apache Kafka that readings are streamed through (host:port, ...); default: none"
     )
@@ -95,6 +123,30 @@ class Settings(BaseSettings):
     redis_url: str | None = Field(
         default=None, description="Redis of the live feed; default: it comes out of the database"
     )
+    service_url: str | None = Field(
+        default=None,
+        description="address of the running service that the dashboard asks; default: this machine's `port`",
+    )
+    dashboard_port: int = Field(default=8501, ge=1, le=65535, description="port of the operators' dashboard")
+    report_time_zone: str = Field(default="UTC", description="IANA name of the time zone of every time in a report")
+    cost_currency: str | None = Field(
+        default=None, pattern=r"^[A-Z]{3}$", description="currency of the costs below (ISO 4217); default: none"
+    )
+    cost_downtime_hour: float | None = Field(
+        default=None, ge=0, description="what an hour of standstill costs; default: not configured"
+    )
+    cost_planned_repair: float | None = Field(
+        default=None, ge=0, description="parts and work of a planned repair; default: not configured"
+    )
+    cost_unplanned_repair: float | None = Field(
+        default=None, ge=0, description="parts and work of a repair after a failure; default: not configured"
+    )
+    downtime_planned_hours: float | None = Field(
+        default=None, ge=0, description="standstill of a planned repair; default: not configured"
+    )
+    downtime_unplanned_hours: float | None = Field(
+        default=None, ge=0, description="standstill after a failure; default: not configured"
+    )
     services_data: Path | None = Field(
         default=None, description="folder of the services that run on this machine; default: data/services"
     )
@@ -107,6 +159,15 @@ class Settings(BaseSettings):
     redis_port: int = Field(default=16379, ge=1, le=65535, description="port of `services start redis`")
     mlflow_port: int = Field(default=5000, ge=1, le=65535, description="port of MLflow's web interface")
     prefect_port: int = Field(default=4200, ge=1, le=65535, description="port of Prefect's server and web interface")
+
+    @field_validator("report_time_zone")
+    @classmethod
+    def _is_a_time_zone(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+            raise ValueError("expected an IANA name such as Europe/Berlin") from error
+        return name
 
     @property
     def configs_folder(self) -> Path:
@@ -123,6 +184,10 @@ class Settings(BaseSettings):
     @property
     def database_url(self) -> str:
         return self.database or f"sqlite:///{self.home / 'data' / 'smart_sentry.db'}"
+
+    @property
+    def service_address(self) -> str:
+        return self.service_url or f"http://127.0.0.1:{self.port}"
 
     @property
     def services_folder(self) -> Path:

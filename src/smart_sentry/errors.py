@@ -318,3 +318,13 @@ class TrackingFailed(SmartSentryError):
         super().__init__(
             f"{what} was not logged in MLflow: {problem}. See SMART_SENTRY_MLFLOW_TRACKING_URI and that mlflow is installed."
         )
+
+
+class ReportsUnavailable(SmartSentryError):
+    """What reports are made with is not installed."""
+
+    def __init__(self, missing: str) -> None:
+        self.missing = missing
+        super().__init__(
+            f"no report can be made: {missing} is not installed. Install it: pip install 'smart-sentry[reports]'."
+        )

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from email.message import Message
 from typing import Any
+from urllib.parse import unquote
 
 import httpx
 
@@ -15,6 +18,21 @@ KEY_HEADER = "X-API-Key"
 START_PATH = "/api/v1/calibration/start"
 _PAUSE_S = 0.2
 _SHOWN = 300
+
+
+@dataclass(frozen=True)
+class Downloaded:
+    """A file that a service answered.
+
+    Attributes:
+        name: under which it is kept; empty where the service names none.
+        media_type: e.g. application/pdf.
+        content: its bytes.
+    """
+
+    name: str
+    media_type: str
+    content: bytes
 
 
 class ServiceClient:
@@ -40,7 +58,7 @@ class ServiceClient:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._client.close()
+        self.close()
 
     def get(self, path: str, **query: str) -> Any:
         """What a GET answers, decoded.
@@ -48,7 +66,21 @@ class ServiceClient:
         Raises:
             ServiceRefused: nobody answers, or with a refusal.
         """
-        return self._ask("GET", path, params=query)
+        return self._ask("GET", path, params=query).json()
+
+    def download(self, path: str, **query: str) -> Downloaded:
+        """The file that a GET answers.
+
+        Raises:
+            ServiceRefused: nobody answers, or with a refusal.
+        """
+        answer = self._ask("GET", path, params=query)
+        media_type = answer.headers.get("content-type", "application/octet-stream").partition(";")[0]
+        return Downloaded(_file_name(answer.headers.get("content-disposition", "")), media_type, answer.content)
+
+    def close(self) -> None:
+        """Lets go of the connection."""
+        self._client.close()
 
     def post(self, path: str, body: dict[str, Any]) -> Any:
         """What a POST of a JSON body answers, decoded.
@@ -56,9 +88,9 @@ class ServiceClient:
         Raises:
             ServiceRefused: nobody answers, or with a refusal.
         """
-        return self._ask("POST", path, json=body)
+        return self._ask("POST", path, json=body).json()
 
-    def _ask(self, method: str, path: str, **content: Any) -> Any:
+    def _ask(self, method: str, path: str, **content: Any) -> httpx.Response:
         try:
             answer = self._client.request(method, path, **content)
         except httpx.TransportError as error:
@@ -69,7 +101,22 @@ class ServiceClient:
             if answer.status_code in (401, 403):
                 remedy = "Set SMART_SENTRY_API_KEY to a key that may do this."
             raise ServiceRefused(f"{self.address}{path}", f"{answer.status_code}: {_said(answer)}", remedy)
-        return answer.json()
+        return answer
+
+
+def _file_name(disposition: str) -> str:
+    """The name that a header names (RFC 6266): the one in any script before the one in ASCII; empty where there is none.
+
+    >>> _file_name('attachment; filename="_.pdf"; filename*=UTF-8' + 2 * "'" + "%E3%83%A2.pdf")
+    'モ.pdf'
+    >>> _file_name('attachment; filename="a b.pdf"'), _file_name("")
+    ('a b.pdf', '')
+    """
+    if found := re.search(r"filename\*=UTF-8''([^;\s]+)", disposition, re.IGNORECASE):
+        return unquote(found[1])
+    named = Message()
+    named["content-disposition"] = disposition
+    return named.get_filename() or ""
 
 
 def _said(answer: httpx.Response) -> str:

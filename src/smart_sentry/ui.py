@@ -77,6 +77,29 @@ def open_interfaces(settings: Settings) -> Iterator[list[Link]]:
         yield [*training_links(mlflow_address(settings)), Link("Prefect flow runs", f"{prefect}/runs")]
 
 
+@contextmanager
+def open_prefect(settings: Settings, announce: Callable[[str], object] = print) -> Iterator[str]:
+    """Prefect's server for the length of the block, or the one that PREFECT_API_URL names: the address of its API.
+
+    Until the block begins, SIGTERM ends this process as Ctrl-C does: the server must not outlive it.
+
+    Raises:
+        ConfigurationError: the port is taken.
+        ServerNotReady: the server does not come up.
+    """
+    signal.signal(signal.SIGTERM, _interrupt)
+    elsewhere = os.environ.get("PREFECT_API_URL")
+    with ExitStack() as stack:
+        address = f"{prefect_server(settings).address}/api" if elsewhere is None else elsewhere.rstrip("/")
+        if elsewhere is None:
+            announce("Starting Prefect's server: half a minute.")
+            log = settings.home.resolve() / ".home" / "logs" / "prefect.log"
+            stack.enter_context(running(prefect_server(settings), log))
+        pages = address.removesuffix("/api")
+        announce(f"Flow runs: {pages}/runs; deployments: {pages}/deployments; automations: {pages}/automations")
+        yield address
+
+
 def training_links(address: str) -> list[Link]:
     """One link for each experiment of the project to its training runs, or MLflow's list of experiments where there is none."""
     request = urllib.request.Request(

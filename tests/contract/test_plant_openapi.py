@@ -40,8 +40,12 @@ OPERATIONS = (
     "GET /health", "GET /ready", "GET /model", "GET /metrics", "POST /predict",
     "POST /api/v1/data/simple", "POST /api/v1/data/batch", "GET /api/v1/data/history",
     "POST /api/v1/calibration/start", "GET /api/v1/calibration/status", "POST /api/v1/calibration/rollback",
+    "GET /api/v1/recalibrations", "POST /api/v1/recalibrations", "POST /api/v1/recalibrations/{number}/advance",
+    "POST /api/v1/recalibrations/{number}/approve", "POST /api/v1/recalibrations/{number}/reject",
     "GET /api/v1/monitoring/status", "GET /api/v1/monitoring/baseline", "GET /api/v1/assets",
+    "GET /api/v1/drift", "POST /api/v1/drift",
     "GET /api/v1/alarms", "GET /api/v1/alarms/kpis", "POST /api/v1/alarms", "GET /api/v1/logs", "POST /api/v1/logs",
+    "GET /api/v1/reports/executive", "GET /api/v1/reports/industrial", "GET /api/v1/reports/excel", "GET /api/v1/reports/fleet",
     "POST /api/v1/whatif", "GET /api/v1/whatif/presets", "POST /api/v1/maintenance", "POST /api/v1/system/purge",
 )  # fmt: skip
 """The purge stands last: it may take away all that the others ask about. But for that, any of them may be asked alone."""
@@ -51,9 +55,13 @@ WORKING = {
     "POST /api/v1/data/simple": 200, "POST /api/v1/data/batch": 200, "GET /api/v1/data/history": 200,
     "POST /api/v1/calibration/start": 202, "GET /api/v1/calibration/status": 200,
     "POST /api/v1/calibration/rollback": 200,
+    "GET /api/v1/recalibrations": 200, "POST /api/v1/recalibrations": 201,
     "GET /api/v1/monitoring/status": 200, "GET /api/v1/monitoring/baseline": 200, "GET /api/v1/assets": 200,
+    "GET /api/v1/drift": 200, "POST /api/v1/drift": 201,
     "GET /api/v1/alarms": 200, "GET /api/v1/alarms/kpis": 200,
     "POST /api/v1/alarms": 200, "GET /api/v1/logs": 200, "POST /api/v1/logs": 201,
+    "GET /api/v1/reports/executive": 200, "GET /api/v1/reports/industrial": 200, "GET /api/v1/reports/excel": 200,
+    "GET /api/v1/reports/fleet": 200,
     "POST /api/v1/whatif": 200, "GET /api/v1/whatif/presets": 200,
     "POST /api/v1/maintenance": 200, "POST /api/v1/system/purge": 200,
 }  # fmt: skip
@@ -94,6 +102,9 @@ def about_a_known_asset(case: schemathesis.Case) -> None:
         case.body = a_known_batch(case.body)
     elif case.path == "/api/v1/data/simple":
         case.body = with_signals(case.body)
+    elif case.path == "/api/v1/drift":
+        known = {"asset_id": asset, "time": "2026-01-01T00:00:00Z", "may_recalibrate": False}
+        case.body = {"findings": [finding | known for finding in case.body["findings"]]}
     else:
         case.body = {**case.body, "asset_id": asset}
         if "key" in case.body:
@@ -102,6 +113,7 @@ def about_a_known_asset(case: schemathesis.Case) -> None:
             case.body["confirm"] = asset
         case.body.pop("corrects", None)
         case.body.pop("lookback_minutes", None)
+        case.body.pop("finding_id", None)
     if case.path == "/api/v1/whatif":
         case.body["readings"] = [with_signals(reading, named=()) for reading in case.body["readings"]]
 
@@ -167,7 +179,7 @@ def test_generated_requests_are_answered_as_documented(operations: dict[str, Any
 def test_document_has_every_refusal_of_a_body(client: httpx.Client) -> None:
     paths = client.get("/openapi.json").json()["paths"]
     posts = {path: methods["post"] for path, methods in paths.items() if "post" in methods and "/v1/" in path}
-    assert len(posts) == 9
+    assert len(posts) == 14
     for path, operation in posts.items():
         assert {"400", "401", "403", "404", "409", "413", "415", "422", "503"} <= set(operation["responses"]), path
 

@@ -7,7 +7,8 @@ from tiny_project import TINY, Training
 
 
 def test_deployment_schedules_the_cron_by_itself(training: Training) -> None:
-    scheduled = training.server.flow_runs(state={"type": {"any_": ["SCHEDULED"]}})
+    deployment = training.server.deployment("train")["id"]
+    scheduled = training.server.flow_runs(state={"type": {"any_": ["SCHEDULED"]}}, deployment_id={"any_": [deployment]})
     assert scheduled, "no run of the cron: with SQLAlchemy 2.1 Prefect's scheduler does nothing"
     assert all(run["auto_scheduled"] for run in scheduled)
     first = min(datetime.fromisoformat(run["expected_start_time"]) for run in scheduled)
@@ -17,7 +18,7 @@ def test_deployment_schedules_the_cron_by_itself(training: Training) -> None:
 
 
 def test_deployment_allows_one_training_at_a_time(training: Training) -> None:
-    (deployment,) = training.server.post("/deployments/filter", {})
+    deployment = training.server.deployment("train")
     assert deployment["global_concurrency_limit"]["limit"] == 1
     assert deployment["tags"] == ["smart-sentry", "training"]
 

@@ -24,7 +24,7 @@ from services_fixture import Services, running_services
 from sqlalchemy import create_engine, text
 
 from smart_sentry.contracts.alarms import AlarmAction, AlarmState
-from smart_sentry.errors import ActionRefused, NoWorker, UnknownAsset
+from smart_sentry.errors import ActionRefused, ChecksumMismatch, NoWorker, UnknownAsset
 from smart_sentry.plant.condition_watch import ConditionWatch
 from smart_sentry.plant.incoming import Incoming
 from smart_sentry.plant.plant import Plant
@@ -373,6 +373,21 @@ def test_what_operators_ask_is_done_by_the_worker_that_watches_the_asset(
         assert None not in _scores(store, "fresh")[100:]
         assert asset_status(plant, "fresh").system_state == "MONITORING"
 
+        first = plant.calibrated_watch_of("fresh").baselines.history("fresh")[-1]
+        plant.commission("fresh", baseline(rows=300, seed=10, asset_id="fresh"), "Ann")
+        _wait_until(lambda: not _waiting(store))
+        began = time.monotonic()
+        assert plant.roll_back("fresh", "Ann", "too many flags") == first
+        _wait_until(lambda: not _waiting(store))
+        assert time.monotonic() - began < 5.0
+        plant.commission("fresh", baseline(rows=300, seed=11, asset_id="fresh"), "Ann")
+        arrays = own / PUMP.name / "baselines" / "fresh" / first / "baseline.npz"
+        arrays.write_bytes(arrays.read_bytes() + b"!")
+        with pytest.raises(ChecksumMismatch):
+            plant.roll_back("fresh", "Ann", "too many flags")
+        _wait_until(lambda: "model" in _alarms(store, "fresh"))
+        assert plant.calibrated_watch_of("fresh").baselines.history("fresh")[-1] != first
+
         told = purge(plant, "fresh", "fresh", None, "Ann")
         assert told["deleted"]["readings"] == 200
         _wait_until(lambda: not _waiting(store))
@@ -390,6 +405,11 @@ def test_what_operators_ask_is_done_by_the_worker_that_watches_the_asset(
 def _scores(store: Store, asset: str) -> list[float | None]:
     with store.view() as view:
         return [one.score for one in view.assessments.history(asset)]
+
+
+def _alarms(store: Store, asset: str) -> list[str]:
+    with store.view() as view:
+        return [one.kind for one in view.alarms.current(asset) if one.state != "NORMAL"]
 
 
 def _waiting(store: Store) -> bool:

@@ -5,7 +5,16 @@ from pathlib import Path
 import pytest
 from tiny_project import TINY
 
-from smart_sentry.champion import bundle_folder, load_champion, package_file
+from smart_sentry.bundle import Bundle, load_bundle
+from smart_sentry.champion import (
+    bundle_folder,
+    champion_file,
+    champion_folder,
+    load_champion,
+    make_champion,
+    package_file,
+    watched_champion,
+)
 from smart_sentry.errors import ChecksumMismatch, ModelUnavailable
 
 
@@ -54,3 +63,88 @@ def test_changed_file_of_the_bundle_is_refused_by_name(home: Path, name: str) ->
     file.write_bytes(file.read_bytes() + b"x")
     with pytest.raises(ChecksumMismatch, match=rf"{name}: expected SHA-256"):
         load_champion(home, TINY)
+
+
+def another(home: Path) -> Bundle:
+    """A bundle that differs from the packaged one in its threshold alone."""
+    folder = shutil.copytree(bundle_folder(home, TINY), home / "other")
+    manifest = folder / "manifest.json"
+    manifest.write_text(manifest.read_text().replace('"threshold": 0.5', '"threshold": 0.25'))
+    return load_bundle(folder)
+
+
+def test_promoted_bundle_serves_whatever_is_packaged_afterwards(home: Path) -> None:
+    packaged = load_champion(home, TINY)
+    promoted = another(home)
+    make_champion(home, promoted)
+    shutil.rmtree(promoted.folder)
+    shutil.rmtree(bundle_folder(home, TINY))
+    package_file(home, TINY).unlink()
+    assert load_champion(home).checksum == promoted.checksum != packaged.checksum
+
+
+def test_kept_bundle_that_was_spoilt_is_renewed_by_the_next_promotion(home: Path) -> None:
+    promoted = another(home)
+    make_champion(home, promoted)
+    spoilt = champion_folder(home, TINY, promoted.checksum) / "rul.onnx"
+    spoilt.write_bytes(b"x")
+    make_champion(home, promoted)
+    assert load_champion(home, TINY).checksum == promoted.checksum
+
+
+def test_bundle_that_was_changed_since_it_was_loaded_is_not_made_champion(home: Path) -> None:
+    promoted = another(home)
+    (promoted.folder / "rul.onnx").write_bytes(b"x")
+    with pytest.raises(ChecksumMismatch):
+        make_champion(home, promoted)
+    assert not champion_file(home, TINY).exists()
+    assert list(champion_folder(home, TINY, "x").parent.iterdir()) == []
+
+
+def test_watched_champion_takes_a_promotion_and_a_rollback(home: Path) -> None:
+    watched = watched_champion(home, TINY)
+    assert watched.look()
+    first = watched.bundle
+    assert first is not None
+    assert not watched.look()
+    promoted = another(home)
+    make_champion(home, promoted)
+    assert watched.look()
+    assert watched.bundle is not None
+    assert watched.bundle.checksum == promoted.checksum
+    make_champion(home, first)
+    assert watched.look()
+    assert watched.bundle.checksum == first.checksum
+
+
+def test_watched_champion_refuses_a_spoilt_one_keeps_the_last_good_and_takes_the_mended(
+    home: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    watched = watched_champion(home, TINY)
+    watched.look()
+    good = watched.bundle
+    assert good is not None
+    promoted = another(home)
+    make_champion(home, promoted)
+    file = champion_folder(home, TINY, promoted.checksum) / "failure.onnx"
+    content = file.read_bytes()
+    file.write_bytes(content + b"x")
+    assert not watched.look()
+    assert watched.bundle is good
+    assert isinstance(watched.problem, ChecksumMismatch)
+    assert f"a new model is refused, {good.version} stays" in caplog.text
+    assert not watched.look()  # nothing has changed: it is not read again
+    assert caplog.text.count("is refused") == 1
+    file.write_bytes(content)
+    assert watched.look()
+    assert watched.problem is None
+
+
+def test_watched_champion_of_an_empty_home_takes_the_first_that_comes(home: Path, tmp_path: Path) -> None:
+    empty = tmp_path / "empty"
+    watched = watched_champion(empty)
+    assert not watched.look()
+    assert isinstance(watched.problem, ModelUnavailable)
+    make_champion(empty, load_champion(home, TINY))
+    assert watched.look()
+    assert watched.problem is None

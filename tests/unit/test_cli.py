@@ -69,9 +69,12 @@ def test_commands_are_those_that_the_documentation_names() -> None:
     assert names == {
         "", "data", "data get", "data list", "data show", "stage", "train", "evaluate", "predict", "serve", "ui", "demo",
         "phases", "phases study", "asset", "asset check", "asset new", "calibrate", "score", "simulate", "monitor", "demo-motor",
-        "demo-stream",
+        "demo-plant", "demo-stream",
         "services", "services start", "services stop", "services status", "stream", "stream replay", "stream dead-letters",
-        "stream work", "stream throughput", "live",
+        "stream work", "stream throughput", "live", "report", "drift",
+        "recalibrate", "recalibrations", "recalibrations list", "recalibrations approve", "recalibrations reject",
+        "baselines", "baselines list", "baselines diff", "baselines rollback",
+        "demo-drift", "schedule", "models", "models list", "models promote", "models rollback",
     }  # fmt: skip
 
 

@@ -15,6 +15,9 @@ from smart_sentry.plant.calibrations import Calibrations, Track
 from smart_sentry.plant.incoming import Incoming, IncomingWindow, ids_of_window, times_of_window
 from smart_sentry.plant.plant import Plant, Taken
 from smart_sentry.plant.purge import settle_purges
+from smart_sentry.plant.recalibration_rules import USUAL, RecalibrationRules
+from smart_sentry.plant.recalibration_watch import RecalibrationWatch, settle_recalibrations
+from smart_sentry.plant.recalibrations import Recalibrations
 from smart_sentry.plant.retention import Retention
 
 _SOURCE = "http"
@@ -31,14 +34,16 @@ class Desk:
         retention_days: how long measurements are kept; None: for ever.
         track: told of every accepted calibration; None: nobody is.
         open_ingest: takes readings for workers; None: the plant itself judges and stores them.
+        rules: how recalibrations are decided.
     """
 
     def __init__(
         self, open_plant: Callable[[], Plant], archive_folder: Path, retention_days: float | None = None,
         track: Track | None = None, open_ingest: Callable[[Plant], KafkaIngest] | None = None,
+        rules: RecalibrationRules = USUAL,
     ) -> None:  # fmt: skip
         self._open_plant, self._retention_days, self._track = open_plant, retention_days, track
-        self._open_ingest = open_ingest
+        self._open_ingest, self._rules = open_ingest, rules
         self._ingest: KafkaIngest | None = None
         self.archive_folder = archive_folder
         self.gather: Gatherer[SensorReading, ReadingsTaken] = Gatherer(
@@ -46,15 +51,21 @@ class Desk:
         )
         self.plant: Plant
         self.calibrations: Calibrations
+        self.recalibrations: Recalibrations
+        self._watch: RecalibrationWatch
         self._retention: Retention | None = None
 
     def start(self) -> None:
         """Opens the plant and settles what a stop cut off."""
         self.plant = self._open_plant()
         settle_purges(self.plant)
+        settle_recalibrations(self.plant)
         if self._open_ingest is not None:
             self._ingest = self._open_ingest(self.plant)
         self.calibrations = Calibrations(self.plant, self._track)
+        self.recalibrations = Recalibrations(self.plant, self._rules)
+        self._watch = RecalibrationWatch(self.plant, self.recalibrations)
+        self._watch.start()
         if self._retention_days is not None:
             self._retention = Retention(self.plant, self._retention_days)
             self._retention.start()
@@ -65,6 +76,7 @@ class Desk:
         if self._ingest is not None:
             self._ingest.close()
         self.calibrations.close()
+        self._watch.close()
         if self._retention is not None:
             self._retention.close()
         with self.plant.lock, self.plant.store.transaction() as batch:

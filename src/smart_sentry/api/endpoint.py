@@ -12,6 +12,7 @@ from smart_sentry.api.errors import RequestRefused, http_error
 from smart_sentry.api.metrics import ServiceMetrics
 from smart_sentry.api.readings import RequestRules, parse_request
 from smart_sentry.api.served import ServedModel
+from smart_sentry.bundle import Bundle
 from smart_sentry.config import Settings
 from smart_sentry.contracts.failure import FailureAssessment
 from smart_sentry.contracts.prediction import PredictionResponse
@@ -36,13 +37,19 @@ class PredictionEndpoint:
     ) -> None:
         self._served, self._settings = served, settings
         self._answer, self._metrics = answer, metrics
-        self._rules: RequestRules | None = None
+        self._ruled: tuple[Bundle, RequestRules] | None = None
 
     def start(self) -> None:
         """Takes its rules from the model that has been loaded."""
         if (bundle := self._served.loaded) is not None:
+            self._rules_of(bundle)
+
+    def _rules_of(self, bundle: Bundle) -> RequestRules:
+        if self._ruled is None or self._ruled[0] is not bundle:
             kind = bundle.manifest.asset_type
-            self._rules = RequestRules(kind, self._settings.request_assets, self._settings.request_readings)
+            rules = RequestRules(kind, self._settings.request_assets, self._settings.request_readings)
+            self._ruled = bundle, rules
+        return self._ruled[1]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request, of ASGI."""
@@ -66,10 +73,16 @@ class PredictionEndpoint:
         await send({"type": "http.response.body", "body": body})
 
     async def _predict(self, scope: Scope, receive: Receive) -> bytes:
-        bundle = self._served.bundle()
-        assert self._rules is not None
-        histories = parse_request(await read_json_body(scope, receive, self._settings.body_limit_bytes), self._rules)
-        assessments = await self._answer(histories)
+        self._served.bundle()  # without one, nothing is read
+        body = await read_json_body(scope, receive, self._settings.body_limit_bytes)
+        while True:
+            bundle = self._served.bundle()
+            histories = parse_request(body, self._rules_of(bundle))
+            assessments = await self._answer(histories)
+            if (
+                self._served.loaded is bundle
+            ):  # else another model came meanwhile, and nobody can say which one answered
+                break
         self._metrics.assessed(sum(len(history.values) for history in histories), assessments)
         response = PredictionResponse.model_construct(
             dataset=bundle.manifest.dataset, model_version=bundle.version, assessments=tuple(assessments)

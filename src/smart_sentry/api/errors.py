@@ -18,6 +18,7 @@ from smart_sentry.errors import (
     NotPublished,
     NotStored,
     NoWorker,
+    ReportsUnavailable,
     SmartSentryError,
     StateForbids,
     StoreUnavailable,
@@ -116,6 +117,7 @@ STATUS_OF: dict[type[SmartSentryError], tuple[int, str]] = {
     NotPublished: (503, "not_published"),
     IngestBusy: (503, "ingest_busy"),
     NoWorker: (503, "no_worker"),
+    ReportsUnavailable: (503, "reports_unavailable"),
     ModelUnavailable: (503, "model_unavailable"),
     ChecksumMismatch: (503, "model_unavailable"),
 }

@@ -7,10 +7,12 @@ import os
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
+from smart_sentry.api.drift_metrics import DriftCollector
 from smart_sentry.bundle import Bundle
 from smart_sentry.contracts.failure import FailureAssessment
 from smart_sentry.feed.collector import FeedCollector
 from smart_sentry.feed.publisher import FeedPublisher
+from smart_sentry.plant.plant import Plant
 
 _SECONDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 _REQUESTS = (1, 2, 4, 8, 16, 32, 64, 128)
@@ -22,7 +24,7 @@ class ServiceMetrics:
     """The counters of one service. Each has its own registry, so that two services in a process do not mix."""
 
     def __init__(self) -> None:
-        self._registry, self._feed = CollectorRegistry(), CollectorRegistry()
+        self._registry, self._feed, self._plant = CollectorRegistry(), CollectorRegistry(), CollectorRegistry()
         self._requests = Counter(
             "smart_sentry_predict_requests_total", "Answered prediction requests", ["status"], registry=self._registry
         )
@@ -42,20 +44,37 @@ class ServiceMetrics:
             "smart_sentry_model_ready", "1 where a verified model is loaded", ["dataset", "model_version"],
             registry=self._registry, multiprocess_mode="livemin",
         )  # fmt: skip
+        self._refused = Gauge(
+            "smart_sentry_model_refused", "1 where a newer model was refused and the last good one answers",
+            registry=self._registry, multiprocess_mode="livemax",
+        )  # fmt: skip
+        self._served: tuple[str, str] | None = None
         self._status = {status: self._requests.labels(str(status)) for status in (200, 400, 413, 415, 422, 500, 503)}
         self._alarm = {alarm: self._assessments.labels(str(alarm).lower()) for alarm in (True, False)}
 
     def loaded(self, bundle: Bundle | None) -> None:
-        """Tells which model is served; None: none is."""
+        """Tells which model is served from now on; None: none is."""
         if bundle is None:
             self._ready.labels("", "").set(0)
-        else:
-            self._ready.labels(bundle.manifest.dataset, bundle.version).set(1)
+            return
+        if self._served is not None:
+            self._ready.labels(*self._served).set(0)
+        self._served = bundle.manifest.dataset, bundle.version
+        self._ready.labels(*self._served).set(1)
+
+    def refused(self, is_refused: bool) -> None:
+        """Tells whether the newest model had to be refused."""
+        self._refused.set(is_refused)
 
     def feeds(self, publisher: FeedPublisher | None) -> None:
         """Tells what becomes of the live feed; None: there is no Redis."""
         self._feed = CollectorRegistry()
         self._feed.register(FeedCollector(publisher))
+
+    def watches(self, plant: Plant) -> None:
+        """Tells what the plant's assets drift."""
+        self._plant = CollectorRegistry()
+        self._plant.register(DriftCollector(plant))
 
     def passed(self, requests: int) -> None:
         """One pass of the model has answered so many requests."""
@@ -79,4 +98,4 @@ class ServiceMetrics:
         if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
             together = CollectorRegistry()
             MultiProcessCollector(together)  # type: ignore[no-untyped-call]
-        return generate_latest(together) + generate_latest(self._feed)
+        return generate_latest(together) + generate_latest(self._feed) + generate_latest(self._plant)

@@ -10,16 +10,19 @@ from pydantic import AwareDatetime
 from smart_sentry.api.data_routes import BODY_REFUSALS, MOST_HISTORY, add_data_routes, shown_time
 from smart_sentry.api.desk import Desk
 from smart_sentry.api.documentation import refusal
+from smart_sentry.api.drift import add_drift_routes
 from smart_sentry.api.errors import InvalidRequest
 from smart_sentry.api.json_route import json_route
 from smart_sentry.api.keys import ApiKeys
 from smart_sentry.api.rates import RateLimits
+from smart_sentry.api.recalibration import add_recalibration_routes
 from smart_sentry.contracts import monitoring as messages
 from smart_sentry.contracts.alarms import AlarmAction
 from smart_sentry.contracts.prediction import ErrorDetail
 from smart_sentry.plant.alarm_figures import alarm_figures
 from smart_sentry.plant.purge import purge
 from smart_sentry.plant.status import asset_status, baseline_of, plant_status
+from smart_sentry.plant.watch import CLOCK_AHEAD_SECONDS
 from smart_sentry.plant.what_if import presets, what_if
 from smart_sentry.stores.notes import Note
 from smart_sentry.stores.span import Span
@@ -42,6 +45,8 @@ def monitoring_router(desk: Desk, keys: ApiKeys, limits: RateLimits, body_limit_
     router = APIRouter(prefix="/api/v1", responses=_REFUSALS, route_class=route)
     may = {role: [Depends(keys.require(role))] for role in ("read", "ingest", "operate", "admin")}
     add_data_routes(router, desk, may, count)
+    add_drift_routes(router, desk, may)
+    add_recalibration_routes(router, desk, may)
     _add_calibration(router, desk, may)
     _add_alarms(router, desk, may)
     _add_notes(router, desk, may)
@@ -166,7 +171,11 @@ def _add_notes(router: APIRouter, desk: Desk, may: dict[str, Any]) -> None:
         summary="Write a note",
     )
     def write(asked: messages.NoteRequest) -> dict[str, int]:
-        note = Note(asked.asset_id, asked.kind, asked.author, desk.plant.clock(), asked.text, asked.corrects)
+        now = desk.plant.clock()
+        happened = now if asked.time is None else asked.time.timestamp()
+        if happened > now + CLOCK_AHEAD_SECONDS:
+            raise InvalidRequest([ErrorDetail(field="time", reason="expected a time that is not in the future")])
+        note = Note(asked.asset_id, asked.kind, asked.author, happened, asked.text, asked.corrects)
         with desk.plant.lock:  # no purge between the question whether the asset is known and the note about it
             desk.plant.type_of(asked.asset_id)
             with desk.plant.store.transaction(assets=[asked.asset_id]) as batch:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+import logging
+from collections.abc import AsyncIterator, Callable, Hashable
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import Any
 
@@ -29,6 +31,7 @@ from smart_sentry.api.metrics import CONTENT_TYPE, ServiceMetrics
 from smart_sentry.api.model import ModelDescription, describe
 from smart_sentry.api.monitoring import monitoring_router
 from smart_sentry.api.rates import RateLimits
+from smart_sentry.api.reports import reports_router
 from smart_sentry.api.served import ServedModel
 from smart_sentry.bundle import Bundle
 from smart_sentry.config import Settings
@@ -36,18 +39,22 @@ from smart_sentry.contracts.prediction import ErrorDetail
 from smart_sentry.errors import SmartSentryError
 from smart_sentry.plant.calibrations import Track
 from smart_sentry.plant.plant import Plant
+from smart_sentry.plant.recalibration_rules import RecalibrationRules
 
 _COLLECTED_AFTER = (50_000, 20, 50)
 """Objects, and passes over the younger ones, after which Python looks for cycles. With its own 700, a batch of thousands of
 readings spends a fifth of its time on being looked through in vain."""
+_LOOK_EVERY_S = 1.0
+_log = logging.getLogger(__name__)
 _UNAVAILABLE: dict[int | str, dict[str, Any]] = {503: refusal(503)}
 
 
 def create_app(
     load: Callable[[], Bundle], settings: Settings, swagger_folder: str = "/static_content",
     open_plant: Callable[[], Plant] | None = None, track: Track | None = None,
+    mark: Callable[[], Hashable] | None = None,
 ) -> FastAPI:  # fmt: skip
-    """Builds the application. Its model is loaded when it starts.
+    """Builds the application. Its model is loaded when it starts, and again once another one is there.
 
     Args:
         load: brings a verified bundle, or raises why it cannot; then /ready, /model and /predict answer 503.
@@ -55,13 +62,17 @@ def create_app(
         open_plant: opens the plant that /api/v1 is about; None: predictions only.
         track: told of every accepted calibration; None: nobody is.
         swagger_folder: where the server has Swagger UI's own files, so that /docs needs no network; BentoML's by default.
+        mark: something that differs once `load` may bring another model; looked at every second. None: the first one stays.
     """
-    served, metrics = ServedModel(load), ServiceMetrics()
+    served, metrics = ServedModel(load, mark), ServiceMetrics()
     batcher = AdaptiveBatcher(lambda histories: answer_histories(served.bundle(), histories), metrics.passed)
     archive = settings.home / "data" / "archive"
-    desk = (
-        None if open_plant is None else Desk(open_plant, archive, settings.retention_days, track, ingest_of(settings))
+    rules = RecalibrationRules(
+        settings.recalibration_approval, settings.recalibration_pause_hours, settings.recalibration_watch_minutes
     )
+    desk = None
+    if open_plant is not None:
+        desk = Desk(open_plant, archive, settings.retention_days, track, ingest_of(settings), rules)
     endpoint = PredictionEndpoint(served, settings, batcher, metrics)
 
     @asynccontextmanager
@@ -70,8 +81,11 @@ def create_app(
         if desk is not None:
             desk.start()
             metrics.feeds(desk.plant.publisher)
+            metrics.watches(desk.plant)
         endpoint.start()
         metrics.loaded(served.loaded)
+        ending = asyncio.Event()
+        following = asyncio.create_task(_follow(app, served, metrics, desk, ending))
         gc.collect()
         gc.freeze()  # what stands now stays: without this, one request in thousands waits 0.1 s while it is looked through
         usual = gc.get_threshold()
@@ -79,6 +93,8 @@ def create_app(
         yield
         gc.set_threshold(*usual)
         gc.unfreeze()
+        ending.set()
+        await following
         batcher.close()
         if desk is not None:
             desk.close()
@@ -100,6 +116,7 @@ def create_app(
         keys = ApiKeys.parse(None if secret is None else secret.get_secret_value())
         limits = RateLimits.of(settings.rate_limit_requests, settings.rate_limit_readings)
         app.include_router(monitoring_router(desk, keys, limits, settings.body_limit_bytes))
+        app.include_router(reports_router(desk, keys, limits, settings))
         app.state.reading_shortcut = {
             "desk": desk, "keys": keys, "limits": limits, "body_limit_bytes": settings.body_limit_bytes,
         }  # fmt: skip
@@ -112,6 +129,25 @@ def create_app(
     return app
 
 
+async def _follow(
+    app: FastAPI, served: ServedModel, metrics: ServiceMetrics, desk: Desk | None, ending: asyncio.Event
+) -> None:  # fmt: skip
+    """Takes another model once it is there: for predictions, and for the plant that judges by the same one."""
+    while served.changes and not ending.is_set():
+        with suppress(TimeoutError):
+            await asyncio.wait_for(ending.wait(), _LOOK_EVERY_S)
+            return
+        try:
+            if await asyncio.to_thread(served.look):
+                metrics.loaded(served.loaded)
+                app.openapi_schema = None
+            metrics.refused(served.refused is not None)
+            if desk is not None and served.loaded is not None:
+                await asyncio.to_thread(desk.plant.judge_by, served.loaded)
+        except Exception:  # noqa: BLE001 - the outermost loop: what failed is tried again
+            _log.exception("a new model was not taken over")
+
+
 def _add_status_routes(app: FastAPI, served: ServedModel, metrics: ServiceMetrics) -> None:
     @app.get("/health", tags=["status"], summary="Whether the process lives")
     async def health() -> dict[str, str]:
@@ -119,7 +155,8 @@ def _add_status_routes(app: FastAPI, served: ServedModel, metrics: ServiceMetric
 
     @app.get("/ready", tags=["status"], summary="Whether a verified model is loaded", responses=_UNAVAILABLE)
     async def ready() -> dict[str, str]:
-        return {"status": "ready", "model_version": served.bundle().version}
+        told = {"status": "ready", "model_version": served.bundle().version}
+        return told if served.refused is None else told | {"refused": str(served.refused)}
 
     @app.get("/model", tags=["prediction"], summary="The served model and its signals", responses=_UNAVAILABLE)
     async def model() -> ModelDescription:
@@ -128,7 +165,7 @@ def _add_status_routes(app: FastAPI, served: ServedModel, metrics: ServiceMetric
     text = {200: {"description": "Prometheus metrics", "content": {"text/plain": {"schema": {"type": "string"}}}}}
 
     @app.get("/metrics", tags=["status"], summary="Prometheus metrics", response_class=Response, responses=text)  # type: ignore[arg-type]
-    async def exposition() -> Response:
+    def exposition() -> Response:  # in a thread: it asks the database
         return Response(metrics.exposition(), headers={"content-type": CONTENT_TYPE})
 
 

@@ -284,9 +284,14 @@ class NoteRequest(_Strict):
     """What an operator writes down."""
 
     asset_id: Name
-    kind: Literal["observation", "maintenance", "operating change", "fault", "other"] = "observation"
+    kind: Literal["observation", "maintenance", "operating change", "fault", "false alarm", "other"] = Field(
+        default="observation", description="a false alarm calls the asset's newest anomaly alarm wrong"
+    )
     author: Person
     text: Annotated[Lines, Field(min_length=1, max_length=10_000)]
+    time: AwareDatetime | None = Field(
+        default=None, description="when it happened, ISO 8601 with a zone, not in the future; default: now"
+    )
     corrects: Annotated[int, Field(ge=1, le=2**63 - 1, strict=True)] | None = Field(
         default=None, description="number of the note that this one corrects"
     )

@@ -156,7 +156,10 @@ class _Drawn:
     neighbours: int | None = None
 
 
-def drift_scenario(kind: str, seed: int, bench: AssetType) -> DriftScenario:
+def drift_scenario(
+    kind: str, seed: int, bench: AssetType, *, interval_s: float | None = None, hours: float | None = None,
+    neighbours: int | None = None,
+) -> DriftScenario:  # fmt: skip
     """Draws and lives one scenario; the same arguments give the same readings.
 
     The first use in a process compiles the physics, which takes about ten seconds.
@@ -165,6 +168,8 @@ def drift_scenario(kind: str, seed: int, bench: AssetType) -> DriftScenario:
         kind: one of `KINDS`.
         seed: from `TUNING_SEEDS` or `FIGURE_SEEDS`.
         bench: the asset type `motor_bench`; its interval is set to the scenario's (1 to 10 s).
+        interval_s, hours, neighbours: in place of what the seed draws: between two readings; of the reference and of the
+            recent window each; of other motors.
 
     Raises:
         ConfigurationError: there is no such kind, or the asset type has other signals than the bench.
@@ -174,10 +179,12 @@ def drift_scenario(kind: str, seed: int, bench: AssetType) -> DriftScenario:
     if bench.signal_names != SIGNALS:
         raise ConfigurationError(bench.name, "its signals are not the bench's", "Give the asset type `motor_bench`.")
     rng = np.random.default_rng((seed, list(KINDS).index(kind)))
-    interval_s, hours = float(rng.choice(_INTERVALS_S)), float(rng.uniform(6.0, 9.0))
+    drawn_interval_s, drawn_hours = float(rng.choice(_INTERVALS_S)), float(rng.uniform(6.0, 9.0))
+    interval_s, hours = interval_s or drawn_interval_s, hours or drawn_hours
     begins, ends = hours * 3600.0, 2.0 * hours * 3600.0
     drawn = KINDS[kind](rng, begins, ends)
-    neighbours = int(rng.integers(0, 6)) if drawn.neighbours is None else drawn.neighbours
+    drawn_neighbours = int(rng.integers(0, 6)) if drawn.neighbours is None else drawn.neighbours
+    neighbours = drawn_neighbours if neighbours is None else neighbours
     lived = _live(drawn.course, ends + _FRESH_S, interval_s, rng)
     if drawn.sensor is not None:
         lived = replace(lived, values=drawn.sensor(lived.seconds, lived.values, rng))

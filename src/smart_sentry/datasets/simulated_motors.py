@@ -59,8 +59,28 @@ class Machine(Protocol):
         """Columns of what it gives."""
         ...
 
+    @property
+    def fault_names(self) -> tuple[str, ...]:
+        """Faults that it can have."""
+        ...
+
     def take(self, rows: int) -> Simulated:
         """The next readings."""
+        ...
+
+    def change_to(self, scenario: Scenario) -> None:
+        """From the next reading on this is the matter with it; speed, temperature and load go on as they are.
+
+        Raises:
+            ConfigurationError: the scenario does not fit the machine, which stays as it is.
+        """
+        ...
+
+    def drive(self, running: bool, load_pct: float) -> None:
+        """From the next reading on somebody switches it, at a load in percent of rated torque; else it does so by itself.
+
+        A machine that is always at work heeds neither.
+        """
         ...
 
 
@@ -97,28 +117,38 @@ class StatisticalMotor:
     """
 
     signal_names = motor_signals.SIGNALS
+    fault_names = motor_signals.FAULTS
 
     def __init__(self, scenario: Scenario, interval_s: float, rng: np.random.Generator) -> None:
-        if scenario.fault and scenario.load_changes:
-            raise ConfigurationError("load changes", "they are simulated of a healthy motor only", "Drop one of both.")
-        self._scenario, self._interval_s, self._rng = scenario, interval_s, rng
-        self._fault = scenario.fault and Fault(
-            scenario.fault, scenario.severity, scenario.intensity, scenario.signals or motor_signals.SIGNALS
-        )
-        self._sensor = _sensor_fault(scenario, self.signal_names)
+        self._interval_s, self._rng = interval_s, rng
         self._taken = 0
         self._load_of: list[float] = []
+        self.change_to(scenario)
+
+    def change_to(self, scenario: Scenario) -> None:
+        """As `Machine.change_to`; a fault's ramp begins now."""
+        if scenario.fault and scenario.load_changes:
+            raise ConfigurationError("load changes", "they are simulated of a healthy motor only", "Drop one of both.")
+        fault = scenario.fault and Fault(
+            scenario.fault, scenario.severity, scenario.intensity, scenario.signals or motor_signals.SIGNALS
+        )
+        self._sensor, self._fault = _sensor_fault(scenario, self.signal_names), fault
+        self._scenario, self._changed = scenario, self._taken
+
+    def drive(self, running: bool, load_pct: float) -> None:
+        """This motor is always at work."""
 
     def take(self, rows: int) -> Simulated:
         """The next readings."""
         seconds = np.arange(self._taken, self._taken + rows, dtype=np.float64) * self._interval_s
+        since_change = seconds - self._changed * self._interval_s
         self._taken += rows
         scenario, rng = self._scenario, self._rng
         condition = HEALTHY
         if self._fault:
             condition = f"{scenario.fault} {scenario.severity}"
             if scenario.ramp_seconds > 0:
-                share = np.minimum(seconds / scenario.ramp_seconds, 1.0)
+                share = np.minimum(since_change / scenario.ramp_seconds, 1.0)
                 values = motor_signals.developing_readings(self._fault, share, rng)
             else:
                 values = motor_signals.faulty_readings(rows, self._fault, rng)
@@ -148,52 +178,93 @@ class BenchMotor:
     signal_names = motor_instruments.SIGNALS
 
     def __init__(self, scenario: Scenario, interval_s: float, rng: np.random.Generator) -> None:
-        from smart_sentry.datasets.motor import Faults
         from smart_sentry.datasets.motor_bench import at_rest
         from smart_sentry.datasets.motor_life import draw_motor
-        from smart_sentry.datasets.motor_wear import FAULT_MODES
 
-        for name, given in (
-            ("ramp", scenario.ramp_seconds > 0),
-            ("fault's signals", bool(scenario.signals)),
-            ("intensity", scenario.intensity != 1.0),
-        ):
-            if given:
-                raise ConfigurationError(name, "the physical bench has none", "Drop it, or simulate the type `motor`.")
-        modes = {mode.upper(): mode for mode in FAULT_MODES}
-        kind = "BEARING" if scenario.fault == "DEFAULT" else scenario.fault
-        if kind is not None and (kind not in modes or scenario.severity not in _BENCH_SEVERITY):
-            raise ConfigurationError(
-                "fault", f"{kind} {scenario.severity} is not known on the physical bench",
-                f"Name one of {', '.join(modes)} and one of {', '.join(_BENCH_SEVERITY)}.",
-            )  # fmt: skip
-        motor = draw_motor(rng)
-        share = 0.0 if kind is None else _BENCH_SEVERITY[scenario.severity]
-        symptoms = Faults() if kind is None else Faults()._replace(**{modes[kind]: 1.0})
-        wear = motor.wear._replace(strength_s=math.inf, symptoms=symptoms)
-        damage = math.log1p(share * math.expm1(wear.acceleration)) / wear.acceleration
-        self._motor = motor._replace(wear=wear)
-        self._state = at_rest(self._motor)._replace(damage=damage)
-        self._condition = HEALTHY if kind is None else f"{kind} {scenario.severity}"
-        self._scenario, self._interval_s, self._rng = scenario, interval_s, rng
-        self._sensor = _sensor_fault(scenario, self.signal_names)
+        _demand_bench_scenario(scenario)
+        self._motor = draw_motor(rng)
+        self._state = at_rest(self._motor)
+        self._interval_s, self._rng = interval_s, rng
         self._command, self._load_pct = np.empty(0, dtype=np.bool_), np.empty(0)
+        self._driven: tuple[bool, float] | None = None
+        self.change_to(scenario)
+
+    @property
+    def fault_names(self) -> tuple[str, ...]:
+        """As `Machine.fault_names`."""
+        return _bench_faults()
+
+    def change_to(self, scenario: Scenario) -> None:
+        """As `Machine.change_to`."""
+        from smart_sentry.datasets.motor import Faults
+
+        kind = _demand_bench_scenario(scenario)
+        sensor = _sensor_fault(scenario, self.signal_names)
+        share = 0.0 if kind is None else _BENCH_SEVERITY[scenario.severity]
+        symptoms = Faults() if kind is None else Faults()._replace(**{kind.lower(): 1.0})
+        wear = self._motor.wear._replace(strength_s=math.inf, symptoms=symptoms)
+        damage = math.log1p(share * math.expm1(wear.acceleration)) / wear.acceleration
+        self._motor, self._state = self._motor._replace(wear=wear), self._state._replace(damage=damage)
+        self._condition = HEALTHY if kind is None else f"{kind} {scenario.severity}"
+        self._scenario, self._sensor = scenario, sensor
+
+    def drive(self, running: bool, load_pct: float) -> None:
+        """As `Machine.drive`; the load is heeded once the motor is up to speed."""
+        self._driven = (running, load_pct)
 
     def take(self, rows: int) -> Simulated:
         """The next readings."""
         from smart_sentry.datasets.motor_bench import PHASES, run_bench
+
+        command, load_pct = self._duty(rows)
+        self._state, trace = run_bench(self._motor, self._state, command, load_pct, self._interval_s, self._rng)
+        phase = np.array(PHASES, dtype=object)[trace.phase]
+        return _told(trace.readings, phase, self._condition, self._sensor, self._scenario, self._rng)
+
+    def _duty(self, rows: int) -> tuple[NDArray[np.bool_], FloatArray]:
+        """Command and load of the next readings, each of shape (rows,)."""
         from smart_sentry.datasets.motor_life import draw_duty
 
+        if self._driven is not None:
+            running, load = self._driven
+            return np.full(rows, running), np.full(rows, load if running else 0.0)
         while len(self._command) < rows:
             command, load_pct = draw_duty(self._rng)
             longer = max(1, round(_DUTY_ROW_S / self._interval_s))
             self._command = np.concatenate([self._command, np.repeat(command, longer)])
             self._load_pct = np.concatenate([self._load_pct, np.repeat(load_pct, longer)])
         now, self._command = np.split(self._command, [rows])
-        load, self._load_pct = np.split(self._load_pct, [rows])
-        self._state, trace = run_bench(self._motor, self._state, now, load, self._interval_s, self._rng)
-        phase = np.array(PHASES, dtype=object)[trace.phase]
-        return _told(trace.readings, phase, self._condition, self._sensor, self._scenario, self._rng)
+        load_now, self._load_pct = np.split(self._load_pct, [rows])
+        return now, load_now
+
+
+def _demand_bench_scenario(scenario: Scenario) -> str | None:
+    """The bench's fault, one of FAULT_MODES in capitals; None of a healthy one.
+
+    Raises:
+        ConfigurationError: the bench has not what the scenario names.
+    """
+    for name, given in (
+        ("ramp", scenario.ramp_seconds > 0),
+        ("fault's signals", bool(scenario.signals)),
+        ("intensity", scenario.intensity != 1.0),
+    ):
+        if given:
+            raise ConfigurationError(name, "the physical bench has none", "Drop it, or simulate the type `motor`.")
+    modes = _bench_faults()
+    kind = "BEARING" if scenario.fault == "DEFAULT" else scenario.fault
+    if kind is not None and (kind not in modes or scenario.severity not in _BENCH_SEVERITY):
+        raise ConfigurationError(
+            "fault", f"{kind} {scenario.severity} is not known on the physical bench",
+            f"Name one of {', '.join(modes)} and one of {', '.join(_BENCH_SEVERITY)}.",
+        )  # fmt: skip
+    return kind
+
+
+def _bench_faults() -> tuple[str, ...]:
+    from smart_sentry.datasets.motor_wear import FAULT_MODES
+
+    return tuple(mode.upper() for mode in FAULT_MODES)
 
 
 def machine_for(asset_type: AssetType, scenario: Scenario, interval_s: float, seed: int) -> Machine:

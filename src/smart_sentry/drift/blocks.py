@@ -102,7 +102,7 @@ def blocks_of(asset_type: AssetType, readings: Readings, numbers: PhaseNumbers |
         rows: readings in a block, from `block_rows`.
     """
     values = within_limits(asset_type, readings.values)
-    phase = _phases(asset_type, values, numbers)
+    phase = phases_of(asset_type, values, numbers)
     at_work = phase == STEADY
     span = rows * asset_type.sampling_seconds
     number = np.floor((readings.seconds - readings.seconds[0]) / span + 1e-9).astype(np.int64)
@@ -134,7 +134,14 @@ def _load_and_speed(asset_type: AssetType, values: FloatArray) -> tuple[FloatArr
     return values[:, names.index(rule.load_signal)], values[:, names.index(rule.speed_signal or rule.load_signal)]
 
 
-def _phases(asset_type: AssetType, values: FloatArray, numbers: PhaseNumbers | None) -> IntArray:
+def phases_of(asset_type: AssetType, values: FloatArray, numbers: PhaseNumbers | None) -> IntArray:
+    """(rows,) index into phases.PHASES; all of it steady without a phase rule.
+
+    Args:
+        asset_type: names the signals.
+        values: (rows, signals) within their limits, in the order of time.
+        numbers: from `phase_numbers` of the reference.
+    """
     if asset_type.phase is None or numbers is None:
         return np.full(len(values), STEADY, dtype=np.int64)
     machine = PhaseMachine(asset_type.phase, asset_type.sampling_seconds)

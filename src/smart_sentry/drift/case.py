@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -61,6 +62,27 @@ class Neighbour:
 
 
 @dataclass(frozen=True)
+class Moves:
+    """What a neighbour did that its operation does not explain: all that a fleet is told of it.
+
+    Attributes:
+        before, now: (segments, signals) mean residuals of the reference and of the recent window, in the signals' units.
+    """
+
+    before: FloatArray
+    now: FloatArray
+
+
+def plain_seconds(seconds: float) -> str:
+    """A time on a clock that nobody knows the origin of.
+
+    >>> plain_seconds(60.2)
+    '60 s'
+    """
+    return f"{seconds:.0f} s"
+
+
+@dataclass(frozen=True)
 class DriftCase:
     """One asset's recent past against what its baseline was learnt from.
 
@@ -71,6 +93,7 @@ class DriftCase:
         log: the asset's operator notes.
         health: None where no monitor watched it.
         neighbours: assets of the same type at the same time; at least three say what the fleet has in common.
+        shown: how sentences tell a time of that clock.
     """
 
     asset_type: AssetType
@@ -79,6 +102,7 @@ class DriftCase:
     log: tuple[LogEntry, ...] = ()
     health: HealthHistory | None = None
     neighbours: tuple[Neighbour, ...] = ()
+    shown: Callable[[float], str] = plain_seconds
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,9 @@ wander is not taken for a change; a change point is then found by least squares,
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 from smart_sentry.drift.trend import lag_one_correlation
 
 FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
 
 LEAST_GAIN = 12.0
 """BIC by which a change must be the better explanation: "very strong" evidence (R. E. Kass and A. E. Raftery, 1995)."""
@@ -70,6 +72,34 @@ class Change:
         return self.shape is not Shape.NONE and not self.is_abrupt
 
 
+@dataclass(frozen=True)
+class _Candidate:
+    """One shape at one onset.
+
+    Attributes:
+        columns: (values, columns) ones, then profiles that are 1 at the end, then one for a value that is partly before.
+        sizes: how many columns are profiles.
+    """
+
+    shape: Shape
+    onset: int
+    rise: float
+    columns: FloatArray
+    sizes: int
+
+    @property
+    def partly(self) -> bool:
+        return bool(self.columns.shape[1] > 1 + self.sizes)
+
+
+@dataclass(frozen=True)
+class _Candidates:
+    """Every explanation of series of two lengths, and those of the same number of columns stacked."""
+
+    every: tuple[_Candidate, ...]
+    stacks: tuple[tuple[IntArray, FloatArray], ...]
+
+
 def find_change(reference: FloatArray, recent: FloatArray) -> Change:
     """Finds the change of a recent series (values,) against its reference (values,), both equally spaced; NaN where missing.
 
@@ -82,31 +112,56 @@ def find_change(reference: FloatArray, recent: FloatArray) -> Change:
     before, count = len(reference), len(recent)
     scale = max(float(np.nanstd(reference)), 1e-12)
     least = 0.05 * scale  # a reference without any scatter
-
-    def weigh(columns: FloatArray) -> tuple[float, FloatArray, FloatArray]:
-        return _least_squares(columns, series, known, correlation, least)
-
     ones = np.ones((len(series), 1))
-    floor, _, _ = weigh(ones)
+    floor, _, _ = _least_squares(ones, series, known, correlation, least)
     best, penalty = Change(Shape.NONE, 0, 0.0, scale, 0.0), math.log(max(int(known.sum()), 2))
-    time = np.arange(len(series), dtype=np.float64) - before
-    for onset in range(max(count - 2, 1)):
-        for shape, profile, partly, rise in _profiles(time, onset, count):
-            bic, coefficients, errors = weigh(np.column_stack([ones, *profile, *partly]))
-            gain = floor - bic - penalty * (1 + len(profile) + len(partly))
-            if gain <= best.gain:
-                continue
-            sizes = coefficients[1 : 1 + len(profile)]
-            size = float(sizes.sum())
-            if shape is Shape.STEP_AND_RAMP and sizes[1] * size < _STEEPER * size**2:
-                continue
-            there = float(coefficients[-1]) / size if partly and size else 1.0
-            error = float(math.hypot(*errors[1 : 1 + len(profile)]))
-            best = Change(shape, onset, size, error, gain, rise, float(np.clip(1.0 - there, 0.0, 1.0)))
+    tried = _candidates(before, count)
+    weighed: list[tuple[int, float, FloatArray]] = []
+    for places, stack in tried.stacks:
+        bics, coefficients = _weigh_all(stack, series, known, correlation, least)
+        weighed += zip(places.tolist(), bics.tolist(), coefficients, strict=True)
+    columns = ones
+    for place, bic, found in sorted(weighed, key=lambda one: one[0]):
+        candidate = tried.every[place]
+        gain = floor - bic - penalty * candidate.columns.shape[1]
+        change = _change(candidate, found, gain) if gain > best.gain else None
+        if change is not None:
+            best, columns = change, candidate.columns
     if best.gain >= LEAST_GAIN:
-        return best
-    _, coefficients, errors = weigh(np.column_stack([ones, time >= 0]))
-    return Change(Shape.NONE, 0, float(coefficients[1]), float(errors[1]), best.gain)
+        _, _, errors = _least_squares(columns, series, known, correlation, least)
+        sizes = 2 if best.shape is Shape.STEP_AND_RAMP else 1
+        return replace(best, error=float(math.hypot(*errors[1 : 1 + sizes])))
+    step = np.column_stack([ones, np.arange(len(series)) >= before])
+    _, found, errors = _least_squares(step, series, known, correlation, least)
+    return Change(Shape.NONE, 0, float(found[1]), float(errors[1]), best.gain)
+
+
+def _change(candidate: _Candidate, coefficients: FloatArray, gain: float) -> Change | None:
+    """A candidate's change without its error; None for a step and ramp that hardly goes on."""
+    sizes = coefficients[1 : 1 + candidate.sizes]
+    size = float(sizes.sum())
+    if candidate.shape is Shape.STEP_AND_RAMP and sizes[1] * size < _STEEPER * size**2:
+        return None
+    there = float(coefficients[-1]) / size if candidate.partly and size else 1.0
+    begun = float(np.clip(1.0 - there, 0.0, 1.0))
+    return Change(candidate.shape, candidate.onset, size, math.nan, gain, candidate.rise, begun)
+
+
+@lru_cache(maxsize=64)
+def _candidates(before: int, count: int) -> _Candidates:
+    """Of a reference of `before` values and a recent series of `count`."""
+    time, ones = np.arange(before + count, dtype=np.float64) - before, np.ones(before + count)
+    every = tuple(
+        _Candidate(shape, onset, rise, np.column_stack([ones, *profile, *partly]), len(profile))
+        for onset in range(max(count - 2, 1))
+        for shape, profile, partly, rise in _profiles(time, onset, count)
+    )
+    widths = np.array([one.columns.shape[1] for one in every])
+    stacks = [
+        (np.flatnonzero(widths == width), np.stack([one.columns for one in every if one.columns.shape[1] == width]))
+        for width in np.unique(widths)
+    ]
+    return _Candidates(every, tuple(stacks))
 
 
 def growth(reference: FloatArray, values: FloatArray) -> float:
@@ -143,10 +198,7 @@ def _least_squares(
     columns: FloatArray, series: FloatArray, known: NDArray[np.bool_], correlation: float, least: float
 ) -> tuple[float, FloatArray, FloatArray]:
     """N log(RSS / n) of quasi-differenced values, the coefficients and their standard errors."""
-    together = np.column_stack([columns, series])
-    turned = together.copy()
-    turned[1:] -= correlation * together[:-1]
-    turned[0] *= math.sqrt(1.0 - correlation**2)
+    turned = _quasi_differences(np.column_stack([columns, series]), correlation)
     turned = turned[known & np.concatenate([[True], known[:-1]])]
     left, right = turned[:, :-1], turned[:, -1]
     count = len(right)
@@ -156,3 +208,27 @@ def _least_squares(
     variance = max(float(rest @ rest) / max(count - left.shape[1], 1), least**2)
     errors = np.sqrt(np.maximum(np.diag(np.linalg.inv(normal)) * variance, 0.0))
     return count * math.log(variance), coefficients, errors
+
+
+def _weigh_all(
+    stack: FloatArray, series: FloatArray, known: NDArray[np.bool_], correlation: float, least: float
+) -> tuple[FloatArray, FloatArray]:
+    """As `_least_squares` of every (candidates, values, columns), without the standard errors."""
+    rows = known & np.concatenate([[True], known[:-1]])
+    left = _quasi_differences(stack, correlation)[:, rows]
+    right = _quasi_differences(series[:, None], correlation)[rows, 0]
+    count, width = left.shape[1:]
+    turned = left.transpose(0, 2, 1)
+    normal = turned @ left + 1e-9 * np.eye(width)
+    coefficients = np.linalg.solve(normal, (turned @ right)[:, :, None])
+    rest = right - (left @ coefficients)[:, :, 0]
+    variance = np.maximum((rest * rest).sum(axis=1) / max(count - width, 1), least**2)
+    return count * np.log(variance), coefficients[:, :, 0]
+
+
+def _quasi_differences(columns: FloatArray, correlation: float) -> FloatArray:
+    """(..., values, columns) each value less its predecessor's share; the first is scaled to the same variance."""
+    turned = columns.copy()
+    turned[..., 1:, :] -= correlation * columns[..., :-1, :]
+    turned[..., 0, :] *= math.sqrt(1.0 - correlation**2)
+    return turned

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from smart_sentry.drift.case import Moves
 from smart_sentry.drift.shifts import SignalShift, Windows, residual_segments
 
 FloatArray = NDArray[np.float64]
@@ -41,20 +42,25 @@ class Fleet:
     count: int
 
 
-def fleet_of(own: Windows, shifts: Sequence[SignalShift], neighbours: Sequence[Windows]) -> Fleet | None:
+def moves_of(windows: Windows) -> Moves:
+    """What a fleet is told of an asset."""
+    return Moves(*residual_segments(windows))
+
+
+def fleet_of(own: Windows, shifts: Sequence[SignalShift], neighbours: Sequence[Moves]) -> Fleet | None:
     """Compares an asset's shifts with its neighbours'; None with fewer than three of them.
 
     Args:
         own: the asset's windows.
         shifts: its response shifts.
-        neighbours: windows of other assets over the same time.
+        neighbours: what other assets did over the same time.
     """
     if len(neighbours) < LEAST_NEIGHBOURS:
         return None
-    before, now = zip(*(residual_segments(one) for one in neighbours), strict=True)
-    length = min(len(part) for part in before)
+    length = min(len(one.before) for one in neighbours)
     rows = len(residual_segments(own)[0])
-    stacked, earlier = np.stack(now), np.stack([part[-length:] for part in before])
+    stacked = np.stack([one.now for one in neighbours])
+    earlier = np.stack([one.before[-length:] for one in neighbours])
     signals = own.asset_type.signal_names
     alike, share = np.zeros(len(signals), dtype=np.bool_), np.zeros(len(signals))
     common, common_before = np.zeros(stacked.shape[1:]), np.zeros((rows, len(signals)))

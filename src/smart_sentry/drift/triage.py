@@ -7,12 +7,11 @@ operation, and a real drift is a fault until a maintenance, a note or the whole 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from smart_sentry.detection.calibration import LEAST_READINGS
 from smart_sentry.drift.case import (
     MAINTENANCE,
     OPERATING_CHANGE,
@@ -20,19 +19,13 @@ from smart_sentry.drift.case import (
     Evidence,
     HealthHistory,
     LogEntry,
+    Moves,
     Triage,
     Verdict,
 )  # fmt: skip
-from smart_sentry.drift.fleet import Fleet, fleet_of
-from smart_sentry.drift.sensors import (
-    MISSING_MORE,
-    NOISE_FACTOR,
-    RestShift,
-    noise_ratios,
-    rest_shift,
-    silent_signals,
-    stuck_signals,
-)  # fmt: skip
+from smart_sentry.drift.fleet import Fleet, fleet_of, moves_of
+from smart_sentry.drift.preparation import Prepared, prepare
+from smart_sentry.drift.sensors import NOISE_FACTOR, RestShift, noise_ratios, rest_shift
 from smart_sentry.drift.shifts import (
     SEGMENTS,
     SignalShift,
@@ -42,7 +35,6 @@ from smart_sentry.drift.shifts import (
     windows_of,
 )  # fmt: skip
 from smart_sentry.drift.trend import mann_kendall
-from smart_sentry.errors import InsufficientData
 
 _NEAR = 2.5
 """Segments between a note and an onset that still belong together."""
@@ -61,7 +53,7 @@ class Findings:
         operating, responses: shifts; those of the responses are of what operation does not explain.
         fleet: None without three neighbours. alone: the responses without what the fleet has in common.
         rest: name -> what a moved signal does at rest.
-        log, health: as given.
+        log, health, shown: as given.
     """
 
     windows: Windows
@@ -72,6 +64,7 @@ class Findings:
     rest: dict[str, RestShift]
     log: tuple[LogEntry, ...]
     health: HealthHistory | None
+    shown: Callable[[float], str]
 
     @property
     def moved(self) -> list[SignalShift]:
@@ -89,12 +82,20 @@ def triage(case: DriftCase) -> Triage:
     Raises:
         InsufficientData: fewer than 100 readings in one of the windows.
     """
-    for what, window in (("reference", case.reference), ("recent", case.recent)):
-        if len(window.seconds) < LEAST_READINGS:
-            raise InsufficientData(f"{what} readings to triage drift", len(window.seconds), LEAST_READINGS)
-    if (broken := _broken_sensors(case)) is not None:
-        return broken
-    found = findings(case)
+    neighbours = [moves_of(windows_of(case.asset_type, one.reference, one.recent)) for one in case.neighbours]
+    return judge(prepare(case), neighbours)
+
+
+def judge(prepared: Prepared, neighbours: Sequence[Moves] = ()) -> Triage:
+    """Does what `triage` does once the readings are cut, so that a fleet's need not be held together.
+
+    Args:
+        prepared: the asset's.
+        neighbours: what other assets of the type did over the same time; at least three say what the fleet has in common.
+    """
+    if prepared.windows is None:
+        return Triage(Verdict.SENSOR_FAULT, 0.95, False, prepared.broken)
+    found = findings(prepared, prepared.windows, neighbours)
     if (noisy := _noisy_sensor(found)) is not None:
         return noisy
     moved = found.moved
@@ -109,22 +110,25 @@ def triage(case: DriftCase) -> Triage:
     return _unexplained(found, moved)
 
 
-def findings(case: DriftCase) -> Findings:
+def findings(prepared: Prepared, windows: Windows, neighbours: Sequence[Moves]) -> Findings:
     """Measures everything that a verdict is taken from."""
-    windows = windows_of(case.asset_type, case.reference, case.recent)
     responses = response_shifts(windows)
-    neighbours = [windows_of(case.asset_type, one.reference, one.recent) for one in case.neighbours]
     fleet = fleet_of(windows, responses, neighbours)
-    alone = responses if fleet is None else response_shifts(windows, fleet.common, fleet.common_before)
+    alone = responses
+    if fleet is not None and fleet.alike.any():
+        alone = response_shifts(windows, fleet.common, fleet.common_before)
     rest: dict[str, RestShift] = {}
     for shift in responses:
         if not (shift.moved or shift.trends):
             continue
-        column = case.asset_type.signal_names.index(shift.name)
+        column = windows.asset_type.signal_names.index(shift.name)
         found = rest_shift(windows.reference, windows.recent, column, _since(windows, shift))
         if found is not None and found.informative:
             rest[shift.name] = found
-    return Findings(windows, operating_shifts(windows), responses, fleet, alone, rest, case.log, case.health)
+    case = prepared.case
+    return Findings(
+        windows, operating_shifts(windows), responses, fleet, alone, rest, case.log, case.health, case.shown
+    )
 
 
 def health_falls(found: Findings, since_seconds: float) -> bool:
@@ -152,19 +156,6 @@ def _since(windows: Windows, shift: SignalShift) -> float:
     if shift.change.is_abrupt:
         return shift.onset_seconds + windows.segment_seconds
     return (shift.onset_seconds + windows.ends) / 2.0
-
-
-def _broken_sensors(case: DriftCase) -> Triage | None:
-    evidence = []
-    more = silent_signals(case.reference, case.recent)
-    for name, share in zip(case.asset_type.signal_names, more, strict=True):
-        if share >= MISSING_MORE:
-            sentence = f"{name} says nothing in {share:.0%} more of its readings than in the reference."
-            evidence.append(Evidence("missing", (name,), {"share": float(share)}, sentence))
-    for name, (length, begin) in stuck_signals(case.asset_type, case.reference, case.recent).items():
-        sentence = f"{name} has shown one value {length:.0f} times in a row since {begin:.0f} s."
-        evidence.append(Evidence("stuck", (name,), {"readings": length, "since_seconds": begin}, sentence))
-    return Triage(Verdict.SENSOR_FAULT, 0.95, False, tuple(evidence)) if evidence else None
 
 
 def _noisy_sensor(found: Findings) -> Triage | None:
@@ -216,7 +207,7 @@ def _explained(found: Findings) -> Triage:
 def _after_note(found: Findings, moved: Sequence[SignalShift], note: LogEntry) -> Triage:
     """A step that a note explains, unless it goes on."""
     evidence = [_shift_evidence(shift, found) for shift in moved]
-    sentence = f"A note of kind '{note.kind}' stands at {note.seconds:.0f} s: {note.text}"
+    sentence = f"A note of kind '{note.kind}' stands at {found.shown(note.seconds)}: {note.text}"
     evidence.append(Evidence("note", (), {"seconds": note.seconds, "kind": note.kind}, sentence))
     growing = _growing(moved)
     if growing:

@@ -65,9 +65,10 @@ def grade(health_score: float) -> str:
 
 
 def remaining_life_hours(degradation: FloatArray, damage_per_hour: FloatArray) -> FloatArray:
-    """(1 - DI) / damage rate in hours; infinite where no damage is being done."""
-    with np.errstate(divide="ignore"):
-        return np.where(damage_per_hour > 0, (1.0 - degradation) / damage_per_hour, np.inf)
+    """(1 - DI) / damage rate in hours; infinite where no damage is being done, and 0 where DI has reached 1, its end."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        hours = np.where(damage_per_hour > 0, (1.0 - degradation) / damage_per_hour, np.inf)
+    return np.where(degradation >= 1.0, 0.0, hours)
 
 
 def accumulate(

@@ -10,8 +10,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-import numpy as np
-
 from smart_sentry.detection.baseline import Acceptance, Baseline
 from smart_sentry.detection.calibration import LEAST_READINGS, Readings, calibrate
 from smart_sentry.errors import InsufficientData, SmartSentryError, StateForbids, TrackingFailed
@@ -110,13 +108,9 @@ class Calibrations:
         with self._plant.store.view() as batch:
             newest = batch.readings.newest(asset_id)
             end = 0.0 if newest is None else newest
-            history = batch.readings.history(asset_id, Span.last_minutes(lookback_minutes, end))
-        names = self._plant.watch_of(asset_id).asset_type.signal_names
-        column = {name: place for place, name in enumerate(history.signals)}
-        values = np.column_stack([
-            history.values[:, column[name]] if name in column else np.full(len(history.seconds), np.nan) for name in names
-        ])  # fmt: skip
-        return Readings(history.seconds, values)
+            kind = self._plant.watch_of(asset_id).asset_type
+            span = Span.last_minutes(lookback_minutes, end)
+            return Readings(*batch.readings.values(asset_id, kind.signal_names, span))
 
     def _run(self, asset_id: str, readings: Readings, author: str, before: str) -> None:
         try:

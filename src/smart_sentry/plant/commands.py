@@ -10,8 +10,9 @@ from smart_sentry.errors import ActionRefused, SmartSentryError, UnknownAsset
 from smart_sentry.plant.plant import Plant
 from smart_sentry.stores.commands import Command
 
-MAINTAIN, ACT, SWITCH, FORGET = "maintain", "act", "switch", "forget"
-"""A maintenance; an operator's action on an alarm; another baseline is active; the asset was purged."""
+MAINTAIN, ACT, SWITCH, FORGET, CONDITION = "maintain", "act", "switch", "forget", "condition"
+"""A maintenance; an operator's action on an alarm; another baseline is active; the asset was purged; an alarm that no reading
+speaks for."""
 
 
 def do(plant: Plant, command: Command) -> None:
@@ -32,6 +33,10 @@ def do(plant: Plant, command: Command) -> None:
             plant.take_over_baseline(asset)
         case "forget":
             plant.forget_and_save(asset)
+        case "condition":
+            if not plant.state_condition(asset, told["key"], told["holds"], told["author"], told["text"]):
+                with plant.store.transaction() as batch:  # the command is settled with the state
+                    plant.save(batch)
         case other:
             raise ActionRefused(other, asset, "watched by an older worker", (), "this worker does not know the action")
 

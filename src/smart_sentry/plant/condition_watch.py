@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from smart_sentry.contracts.alarms import AlarmTransition
 from smart_sentry.detection.baseline import Baseline
 from smart_sentry.plant.watch import FloatArray, Judged, Watch
 
+_log = logging.getLogger(__name__)
 ANOMALY = "anomaly"
 """Key of the alarm that speaks for a machine."""
 
@@ -31,7 +33,12 @@ class ConditionWatch(Watch):
     def __init__(self, asset_type: AssetType, models_folder: Path) -> None:
         super().__init__(asset_type, asset_type.alarms, ANOMALY)
         self.baselines = BaselineStore(models_folder / asset_type.name / "baselines")
-        self.monitor = ConditionMonitor(asset_type, self.baselines.all_active())
+        usable, self.broken = self.baselines.all_usable()
+        self.monitor = ConditionMonitor(asset_type, usable)
+        for asset, problem in self.broken.items():
+            _log.error(
+                "%s is judged by %s: %s", asset, "its baseline before" if asset in usable else "nothing", problem
+            )
 
     def assess(
         self, asset_ids: Sequence[str], seconds: FloatArray, values: FloatArray, received: FloatArray

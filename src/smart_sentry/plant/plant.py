@@ -23,7 +23,7 @@ from smart_sentry.bundle import Bundle
 from smart_sentry.contracts.alarms import AlarmAction, AlarmTransition
 from smart_sentry.detection.baseline import Baseline
 from smart_sentry.detection.calibration import Readings
-from smart_sentry.errors import ActionRefused, StateForbids, UnknownAsset
+from smart_sentry.errors import ActionRefused, ChecksumMismatch, ModelUnavailable, StateForbids, UnknownAsset
 from smart_sentry.feed.judged_rows import JudgedRows
 from smart_sentry.feed.publisher import FeedPublisher
 from smart_sentry.plant.condition_watch import ConditionWatch
@@ -42,6 +42,8 @@ FloatArray = NDArray[np.float64]
 
 _log = logging.getLogger(__name__)
 _CATCH_UP_ROWS = 5000
+MODEL = "model"
+"""Key of the alarm that says that a model's file is broken."""
 SNAPSHOT_READINGS, SNAPSHOT_SECONDS, SNAPSHOT_PAUSE_SECONDS = 20_000, 30.0, 2.0
 """The monitors' state is stored after so many readings or seconds, whichever comes first, with such a pause in between."""
 
@@ -96,6 +98,7 @@ class Plant:
         self._monitored: set[str] = set()
         self._unsaved, self._saved_at = 0, clock()
         self.restore()
+        self._tell_broken()
 
     def take(self, readings: Sequence[Incoming], source: str) -> Taken:
         """Stores and scores readings, in the order given. All of them are taken, or none.
@@ -180,6 +183,60 @@ class Plant:
     def _recover(self) -> None:
         self.restore()
 
+    def _tell_broken(self) -> None:
+        """Raises an alarm for each asset whose active baseline cannot be read."""
+        for name in sorted(set(self._type_of.values())):
+            for asset, problem in self.watch(name).broken.items():
+                if asset in self._type_of:
+                    self.state_condition(asset, MODEL, True, "service", problem)
+
+    @property
+    def models_folder(self) -> Path:
+        """Baselines are below it."""
+        return self._models_folder
+
+    @property
+    def failure_model(self) -> Bundle | None:
+        """What judges the assets of its type without a calibration; None: there is none."""
+        return self._failure_model
+
+    def judge_by(self, model: Bundle) -> None:
+        """Judges the assets of a model's type by it from now on; nothing happens where it does already.
+
+        Alarms stand as they stood. Windows are built anew from the stored readings.
+
+        Raises:
+            StoreUnavailable: the database cannot be reached; the earlier model stays.
+        """
+        if self.is_judging(model):
+            return
+        with self.lock:
+            before, self._failure_model = self._failure_model, model
+            names = {one.manifest.asset_type.name for one in (before, model) if one is not None}
+            try:
+                with self.store.transaction() as batch:
+                    for name in names & set(self._watches):
+                        self._renew(batch, name)
+                    self.save(batch)
+            except BaseException:
+                self._failure_model = before
+                self._recover()
+                raise
+        _log.warning(
+            "%s judges from now on%s", model.version, "" if before is None else f", in place of {before.version}"
+        )
+
+    def is_judging(self, model: Bundle) -> bool:
+        """Whether assets of the model's type are judged by exactly this one."""
+        return self._failure_model is not None and self._failure_model.checksum == model.checksum
+
+    def _renew(self, batch: Batch, name: str) -> None:
+        """Puts another watch in place of a type's, after the failure model has changed."""
+        kept = self._watches.pop(name).snapshot()
+        watch = self.watch(name)
+        if not watch.restore(kept):
+            self._catch_up(batch, watch, 0, batch.readings.last_number())
+
     def watch_of(self, asset_id: str) -> Watch:
         """The watch that an asset is under.
 
@@ -243,35 +300,80 @@ class Plant:
                     watch.baselines.remove_aside(asset_id)
                 self._recover()
                 raise
+            self.state_condition(asset_id, MODEL, False, author, "a new baseline is active")
             return version
 
-    def roll_back(self, asset_id: str, author: str, reason: str) -> str:
+    def promote(self, asset_id: str, version: str, author: str, also: Callable[[Batch], None]) -> None:
+        """Makes a baseline that is kept beside the active one the active one.
+
+        Args:
+            asset_id: whose.
+            version: of the candidate.
+            author: who decided.
+            also: done in the transaction that makes it active.
+
+        Raises:
+            UnknownAsset: no reading of it has come. StateForbids: a calibration is running.
+            ModelUnavailable, ChecksumMismatch: the candidate cannot be read; the active baseline stays.
+        """
+        with self.lock:
+            watch = self._not_calibrating("promotion", asset_id)
+            try:
+                watch.baselines.activate(asset_id, version)
+            except (ModelUnavailable, ChecksumMismatch) as problem:
+                self.state_condition(asset_id, MODEL, True, author, str(problem))
+                raise
+            try:
+                self._switch(watch, asset_id, author, "promote", {}, also)
+            except BaseException:
+                watch.baselines.roll_back(asset_id)
+                self._recover()
+                raise
+            self.state_condition(asset_id, MODEL, False, author, "a baseline was promoted")
+
+    def roll_back(self, asset_id: str, author: str, reason: str, also: Callable[[Batch], None] = lambda _: None) -> str:
         """Makes the baseline before the active one active again and returns its version.
+
+        Args:
+            asset_id: whose.
+            author, reason: who decided, and why.
+            also: done in the transaction that makes it active.
 
         Raises:
             UnknownAsset: no reading of it has come. StateForbids: a calibration is running.
             ActionRefused: there is no earlier baseline, or a failure model judges it.
+            ModelUnavailable, ChecksumMismatch: the earlier one cannot be read; the active baseline stays.
         """
         with self.lock:
-            watch = self.calibrated_watch_of(asset_id)
-            with self.store.view() as batch:
-                state = batch.states.find(asset_id)
-            if state is not None and state.state == "CALIBRATING":
-                raise StateForbids("rollback", asset_id, state.state, ["calibration/status"])
+            watch = self._not_calibrating("rollback", asset_id)
             if len(watch.baselines.history(asset_id)) < 2:
                 why = "there is no earlier baseline"
                 raise ActionRefused("rollback", asset_id, "calibrated at most once", ["calibration/start"], why)
             left = watch.baselines.history(asset_id)[-1]  # which need not be readable
             version = watch.baselines.roll_back(asset_id)
             try:
-                self._switch(watch, asset_id, author, "roll back", {"from": left, "reason": reason})
-            except BaseException:
+                self._switch(watch, asset_id, author, "roll back", {"from": left, "reason": reason}, also)
+            except BaseException as problem:
                 watch.baselines.put_back(asset_id, left)
                 self._recover()
+                if isinstance(problem, ModelUnavailable | ChecksumMismatch):
+                    self.state_condition(asset_id, MODEL, True, author, str(problem))
                 raise
+            self.state_condition(asset_id, MODEL, False, author, "an earlier baseline is active again")
             return version
 
-    def _switch(self, watch: ConditionWatch, asset_id: str, author: str, action: str, details: dict[str, str]) -> None:
+    def _not_calibrating(self, asked: str, asset_id: str) -> ConditionWatch:
+        watch = self.calibrated_watch_of(asset_id)
+        with self.store.view() as batch:
+            state = batch.states.find(asset_id)
+        if state is not None and state.state == "CALIBRATING":
+            raise StateForbids(asked, asset_id, state.state, ["calibration/status"])
+        return watch
+
+    def _switch(
+        self, watch: ConditionWatch, asset_id: str, author: str, action: str, details: dict[str, str],
+        also: Callable[[Batch], None] = lambda _: None,
+    ) -> None:  # fmt: skip
         """Scores an asset with the baseline that is active in its files, from now on."""
         baseline, now = watch.baselines.active(asset_id), self.clock()
         with self.store.transaction(assets=[asset_id]) as batch:
@@ -279,12 +381,17 @@ class Plant:
             batch.baselines.activate(ActiveBaseline(asset_id, baseline.version, now, author))
             batch.states.change(AssetState(asset_id, "CALIBRATED", watch.asset_type.name, now))
             batch.audit.add(AuditEntry(now, author, action, asset_id, {"version": baseline.version} | details))
+            also(batch)
             self._monitored.discard(asset_id)
+            self.tell_switched(batch, asset_id)
             self.save(batch)
-        self.tell_switched(asset_id)
 
-    def tell_switched(self, asset_id: str) -> None:
-        """For a plant that others watch, too: another baseline of an asset is active."""
+    def tell_switched(self, batch: Batch, asset_id: str) -> None:
+        """For a plant that others watch, too: another baseline of an asset becomes active with this transaction."""
+
+    def is_switched(self, asset_id: str) -> bool:
+        """Whether everybody who judges an asset has taken its active baseline."""
+        return True
 
     def take_over_baseline(self, asset_id: str) -> None:
         """Scores an asset with the baseline that somebody else made active.
@@ -355,6 +462,26 @@ class Plant:
             watch = self.watch_of(asset_id)
             if passed := watch.alarms.advance(self.clock()):
                 self._keep(watch, passed)
+
+    def state_condition(self, asset_id: str, key: str, holds: bool, author: str, text: str) -> bool:
+        """Raises or returns an alarm about something that no reading says, e.g. that a model's file is broken.
+
+        What stands already stays as it is; the answer is whether anything changed.
+
+        Args:
+            asset_id, key: of the alarm.
+            holds: whether its condition stands.
+            author: who says so, not "system".
+            text: the reason, in words.
+
+        Raises:
+            UnknownAsset.
+        """
+        with self.lock:
+            watch = self.watch_of(asset_id)
+            if moved := watch.state_condition(asset_id, key, holds, self.clock(), author, text):
+                self._keep(watch, moved)
+            return bool(moved)
 
     def _keep(self, watch: Watch, transitions: Sequence[AlarmTransition]) -> None:
         try:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 
 from smart_sentry.errors import StoreUnavailable
 from smart_sentry.plant.plant import Plant
+from smart_sentry.stores.store import Store
 
 _log = logging.getLogger(__name__)
 _DAY_SECONDS = 86_400.0
@@ -50,14 +52,7 @@ class Retention:
         with plant.lock, plant.store.transaction() as batch:
             plant.save(batch)
             through = batch.readings.last_number()
-        deleted = plant.store.retire(before, through=through, stopped=self._stop.is_set)
-        with plant.store.transaction() as batch:
-            batch.throughput.delete_older(before)
-            batch.commands.delete_older(before)
-        told = ", ".join(f"{rows} {table.replace('_', ' ')}" for table, rows in deleted.items())
-        oldest = datetime.fromtimestamp(before, UTC).isoformat(timespec="seconds")
-        _log.info("retention: deleted %s from before %s", told, oldest)
-        return deleted
+        return _retire(plant.store, before, through, self._stop.is_set)
 
     def _run(self) -> None:
         while True:
@@ -69,3 +64,39 @@ class Retention:
                 _log.exception("retention: the round failed")
             if self._stop.wait(self._every_seconds):
                 return
+
+
+def retire_stored(store: Store, days: float, now: float, watched: Iterable[str] | None) -> dict[str, int]:
+    """One round beside a service or workers, by the state that they have stored.
+
+    Args:
+        store: of the plant.
+        days: how long measurements are kept.
+        now: seconds since 1970 UTC.
+        watched: asset types that a service judges: readings that came after the state of one that has readings stay, as a
+            restart would need them. None: workers judge, who begin again at what Kafka has.
+
+    Returns:
+        Deleted rows by table.
+
+    Raises:
+        StoreUnavailable: the database cannot be reached.
+    """
+    with store.view() as batch:
+        through = batch.readings.last_number()
+        if watched is not None:
+            judged = {state.asset_type for state in batch.states.all().values()} & set(watched)
+            kept = [batch.snapshots.load(f"watch:{name}") for name in sorted(judged)]
+            through = min([through, *(0 if state is None else int(state["through"]) for state in kept)])
+    return _retire(store, now - _DAY_SECONDS * days, through, lambda: False)
+
+
+def _retire(store: Store, before: float, through: int, stopped: Callable[[], bool]) -> dict[str, int]:
+    deleted = store.retire(before, through=through, stopped=stopped)
+    with store.transaction() as batch:
+        batch.throughput.delete_older(before)
+        batch.commands.delete_older(before)
+    told = ", ".join(f"{rows} {table.replace('_', ' ')}" for table, rows in deleted.items())
+    oldest = datetime.fromtimestamp(before, UTC).isoformat(timespec="seconds")
+    _log.info("retention: deleted %s from before %s", told, oldest)
+    return deleted

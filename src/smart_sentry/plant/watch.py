@@ -81,7 +81,11 @@ class Watch(ABC):
         self.asset_type = asset_type
         self.alarms = AlarmBook(rules)
         self._key = key
+        self._columns = {name: column for column, name in enumerate((*asset_type.signal_names, CLOCK))}
+        """Of what is looked at in every reading: the sensors and the sender's clock."""
         self._troubled: set[tuple[str, str]] = set()
+        self.broken: dict[str, str] = {}
+        """Asset -> what is wrong with the files of its active baseline; an earlier one judges it, or nothing."""
 
     @abstractmethod
     def assess(
@@ -155,6 +159,33 @@ class Watch(ABC):
         self.alarms.restore(kept)
         self._remember_trouble()
 
+    def state_condition(
+        self, asset_id: str, key: str, holds: bool, now: float, author: str, text: str
+    ) -> list[AlarmTransition]:
+        """Raises or returns an alarm about something that no reading says: at once, with the reason beside it.
+
+        Args:
+            asset_id, key: of the alarm.
+            holds: whether its condition stands.
+            now: seconds since 1970 UTC.
+            author: who says so, not "system".
+            text: the reason, in words.
+        """
+        before = self.alarms.status(asset_id, key)
+        if (before is not None and before.active) == holds:
+            return []
+        rules = self.alarms.rules
+        # k of n has held for as long as the policy asks; a return is dated to the end of its delay.
+        delay = rules.on_delay_seconds if holds else rules.off_delay_seconds
+        first = max(now - delay if holds else now, -np.inf if before is None else before.since)
+        rows = rules.window + 1
+        slots = self.alarms.slots([(asset_id, key)] * rows)
+        seconds = np.append(np.full(rules.window, first), first + delay)
+        found = self.alarms.observe(slots, seconds, np.full(rows, _FLAWED_SCORE * holds), np.full(rows, holds))
+        if found and holds:
+            found.append(self.alarms.comment(asset_id, key, author, now, text))
+        return found
+
     def _remember_trouble(self) -> None:
         self._troubled = {
             (status.asset_id, status.key.removeprefix(SENSOR))
@@ -181,15 +212,14 @@ class Watch(ABC):
         self, asset_ids: Sequence[str], seconds: FloatArray, phase: IntArray, bad: BoolArray
     ) -> list[AlarmTransition]:
         """Only sensors that are or were in trouble are observed: the others cost nothing."""
-        names = (*self.asset_type.signal_names, CLOCK)
+        if not self._troubled and not bad.any():
+            return []
+        names = list(self._columns)
         for row, column in zip(*(part.tolist() for part in np.nonzero(bad)), strict=True):
             self._troubled.add((asset_ids[row], names[column]))
-        if not self._troubled:
-            return []
-        columns = {name: column for column, name in enumerate(names)}
         of_asset: dict[str, list[int]] = {}
         for asset, name in sorted(self._troubled):
-            of_asset.setdefault(asset, []).append(columns[name])
+            of_asset.setdefault(asset, []).append(self._columns[name])
         seen = [(row, column) for row, asset in enumerate(asset_ids) for column in of_asset.get(asset, ())]
         if not seen:
             return []

@@ -12,7 +12,7 @@ from typing import Any
 
 from smart_sentry.contracts.alarms import AlarmAction, AlarmTransition
 from smart_sentry.errors import NoWorker, UnknownAsset
-from smart_sentry.plant.commands import ACT, FORGET, MAINTAIN, SWITCH, raise_again
+from smart_sentry.plant.commands import ACT, CONDITION, FORGET, MAINTAIN, SWITCH, raise_again
 from smart_sentry.plant.plant import Plant
 from smart_sentry.plant.watch import Watch
 from smart_sentry.stores.span import Span
@@ -37,6 +37,10 @@ class WorkedPlant(Plant):
 
     def save(self, batch: Batch) -> None:
         """Nothing: the workers store what they remember."""
+
+    def _renew(self, batch: Batch, name: str) -> None:
+        """The workers remember; here is only what the type is judged by."""
+        self._watches.pop(name)
 
     def watch_of(self, asset_id: str) -> Watch:
         """As `Plant.watch_of`; an asset that has come since the start is looked up."""
@@ -72,9 +76,24 @@ class WorkedPlant(Plant):
             steps = batch.alarms.transitions(Span(limit=50, newest_first=True), asset_id=asset_id)
         return next(step for step in steps if step.key == key and step.author == author)
 
-    def tell_switched(self, asset_id: str) -> None:
+    def tell_switched(self, batch: Batch, asset_id: str) -> None:
         """The worker takes the new baseline when it comes to it."""
-        self._write_down(asset_id, SWITCH, {})
+        batch.commands.ask(asset_id, SWITCH, {}, self.clock())
+
+    def is_switched(self, asset_id: str) -> bool:
+        """Whether the worker has come to it."""
+        with self.store.view() as batch:
+            waiting = batch.commands.waiting()
+        return not any(one.asset_id == asset_id and one.action == SWITCH for one in waiting)
+
+    def state_condition(self, asset_id: str, key: str, holds: bool, author: str, text: str) -> bool:
+        """As `Plant.state_condition`, by the worker when it comes to it."""
+        self.watch_of(asset_id)
+        with self.store.view() as batch:
+            stands = any(alarm.kind == key and alarm.details.get("active") for alarm in batch.alarms.current(asset_id))
+        if stands != holds:
+            self._write_down(asset_id, CONDITION, {"key": key, "holds": holds, "author": author, "text": text})
+        return stands != holds
 
     def tell_forgotten(self, asset_id: str | None) -> None:
         """The workers forget what was purged when they come to it, also those that do not run just now."""

@@ -32,6 +32,7 @@ class HttpSink:
         sleep: waits for so many seconds.
         timeout_s: for one answer.
         key: API key, where the service asks for one.
+        asset_type: named in every reading; None: the service finds it by the signals.
 
     Raises:
         ConfigurationError: the address is not one of HTTP.
@@ -45,6 +46,7 @@ class HttpSink:
         sleep: Callable[[float], None] = time.sleep,
         timeout_s: float = 10.0,
         key: str | None = None,
+        asset_type: str | None = None,
     ) -> None:
         url = httpx.URL(address) if address.startswith(("http://", "https://")) else None
         if url is None or not url.host:
@@ -53,12 +55,13 @@ class HttpSink:
             )
         self.destination = address.rstrip("/") + (BATCH_PATH if batched else ONE_PATH)
         self.retried = 0
+        self._named = {} if asset_type is None else {"asset_type": asset_type}
         self._batched, self._sleep, self._reachable = batched, sleep, True
         self._client = httpx.Client(timeout=timeout_s, headers={KEY_HEADER: key} if key else {})
 
     def send(self, events: Events) -> str | None:
         """Posts them; several at once only where the sink is batched."""
-        messages = events.messages()
+        messages = [self._named | message for message in events.messages()]
         if self._batched:
             return self._post({"readings": messages}, {})
         problems = [self._post(message, {"Idempotency-Key": str(message["event_id"])}) for message in messages]

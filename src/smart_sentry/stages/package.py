@@ -11,6 +11,7 @@ import numpy as np
 from smart_sentry.answers import AssetHistory, answer_histories
 from smart_sentry.assets import ASSET_COLUMN, CYCLE_COLUMN
 from smart_sentry.bundle import Bundle, load_bundle
+from smart_sentry.champion import make_champion
 from smart_sentry.datasets.interim import load_interim
 from smart_sentry.datasets.run_to_failure import RunToFailure
 from smart_sentry.environment import prepare_environment
@@ -36,12 +37,27 @@ def run(context: StageContext) -> StageResult:
     decision = _register(context, bundle)
     content = {"dataset": context.dataset, "bundle_sha256": bundle.checksum, "version": bundle.version, "bento": bento}
     write_json(context.processed / PACKAGE, content)
+    serve_after(context, bundle, decision)
     verdict = "champion" if decision.promote else "challenger, not promoted"
     return StageResult(
         f"{context.dataset}: {bento} is built; {verdict}: {decision.reason}",
         {"bento": bento, "version": bundle.version},
         (context.processed / PACKAGE,),
     )
+
+
+def serve_after(context: StageContext, bundle: Bundle, decision: Decision) -> None:
+    """Has the bundle serve where it was promoted. A challenger that lost is packaged, and the registry's champion serves on.
+
+    Raises:
+        ModelUnavailable, ChecksumMismatch: the champion's files cannot be had whole.
+    """
+    from smart_sentry.model_versions import ModelVersions
+
+    if decision.promote:
+        make_champion(context.settings.home, bundle)
+    else:
+        ModelVersions(context.settings, context.dataset).serve_champion()
 
 
 def _register(context: StageContext, bundle: Bundle) -> Decision:

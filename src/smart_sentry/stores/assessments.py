@@ -109,6 +109,32 @@ class AssessmentTable:
             query = query.where(assessments.c.flag)
         return [StoredAssessment(*row) for row in self._connection.execute(span.of(query, assessments))]
 
+    def degradation_at(self, asset_id: str, seconds: FloatArray) -> FloatArray:
+        """(times,) an asset's degradation index at times (seconds since 1970 UTC); NaN before its first assessment."""
+        found = []
+        for time in seconds.tolist():
+            query = select(assessments.c.degradation).where(assessments.c.asset_id == asset_id)
+            newest = query.where(assessments.c.time <= time).order_by(
+                assessments.c.time.desc(), assessments.c.id.desc()
+            )
+            value = self._connection.execute(newest.limit(1)).scalar()
+            found.append(np.nan if value is None else float(value))
+        return np.array(found, dtype=np.float64)
+
+    def scores(self, asset_id: str, span: Span = EVERYTHING, one_in: int = 1) -> FloatArray:
+        """(rows,) scores of an asset's judged readings and steps, in the order of time.
+
+        Args:
+            asset_id: whose.
+            span: of time.
+            one_in: about every so-manieth is taken, by the remainder of its number; a prime number keeps clear of the rhythm in
+                which assets take turns.
+        """
+        query = select(assessments.c.score).where(assessments.c.asset_id == asset_id, assessments.c.score.is_not(None))
+        if one_in > 1:
+            query = query.where(assessments.c.id % one_in == 0)
+        return np.array(self._connection.execute(span.of(query, assessments)).scalars().all(), dtype=np.float64)
+
     def latest(self) -> dict[str, StoredAssessment]:
         """Asset id -> its newest assessment."""
         numbers = latest_numbers(self._connection)

@@ -160,6 +160,35 @@ class ReadingTable:
             signals,
         )
 
+    def values(self, asset_id: str, signals: Sequence[str], span: Span = EVERYTHING) -> tuple[FloatArray, FloatArray]:
+        """Times and values of an asset's readings, a third of the work of `history`.
+
+        Args:
+            asset_id: whose.
+            signals: names of the columns that are wanted.
+            span: of time.
+
+        Returns:
+            (rows,) seconds since 1970 UTC, and (rows, signals), NaN where there is no number.
+        """
+        columns = (readings.c.time, readings.c.layout, readings.c["values"])
+        query = span.of(select(*columns).where(readings.c.asset_id == asset_id), readings)
+        result = self._connection.execute(query)
+        assert result.cursor is not None
+        rows = result.cursor.fetchall()  # as the driver has them: SQLAlchemy's own rows cost as much as the reading
+        result.close()
+        if not rows:
+            return np.empty(0), np.empty((0, len(signals)))
+        times, numbers, blobs = zip(*rows, strict=True)
+        layouts, of_layout = read_layouts(self._connection, set(numbers)), np.array(numbers, dtype=np.int64)
+        if len(layouts) == 1:
+            return np.array(times, dtype=np.float64), _ordered(blobs, next(iter(layouts.values())), signals)
+        out = np.full((len(rows), len(signals)), np.nan)
+        for number, names in layouts.items():
+            places = np.flatnonzero(of_layout == number)
+            out[places] = _ordered([blobs[place] for place in places.tolist()], names, signals)
+        return np.array(times, dtype=np.float64), out
+
     def last_number(self) -> int:
         """Number of the reading that came last, of whatever asset; 0 before the first. Numbers rise in the order of arrival."""
         return int(self._connection.execute(select(func.max(readings.c.id))).scalar_one() or 0)
@@ -196,6 +225,16 @@ class ReadingTable:
     def assets(self) -> list[str]:
         """Every asset that has readings, sorted by the bytes of its name."""
         return [str(row.asset_id) for row in self._connection.execute(_ASSETS)]
+
+
+def _ordered(blobs: Sequence[bytes], names: Sequence[str], signals: Sequence[str]) -> FloatArray:
+    """(rows, signals) of stored values of one layout."""
+    found = np.frombuffer(b"".join(blobs), VALUES).reshape(len(blobs), len(names))
+    out = np.full((len(blobs), len(signals)), np.nan)
+    for column, name in enumerate(signals):
+        if name in names:
+            out[:, column] = found[:, names.index(name)]
+    return out
 
 
 def _packed(rows: ReadingRows) -> list[bytes]:

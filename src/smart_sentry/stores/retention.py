@@ -16,15 +16,18 @@ from smart_sentry.stores.tables import (
     assessments,
     asset_states,
     baselines,
+    drift_findings,
     failure_predictions,
     operator_notes,
     readings,
+    recalibrations,
     snapshots,
     windows,
 )
 
 PURGED = (
-    readings, windows, assessments, failure_predictions, alarm_transitions, alarms, operator_notes, baselines, asset_states,
+    readings, windows, assessments, failure_predictions, alarm_transitions, alarms, operator_notes, recalibrations,
+    drift_findings, baselines, asset_states,
 )  # fmt: skip
 """Tables that a purge empties, those that refer to others before them. The audit log stays."""
 AGEING = (readings, windows, assessments, failure_predictions)

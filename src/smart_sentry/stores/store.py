@@ -30,6 +30,7 @@ from smart_sentry.stores.audit import AuditLog
 from smart_sentry.stores.baseline_index import BaselineIndex
 from smart_sentry.stores.bulk import hold_assets
 from smart_sentry.stores.commands import CommandTable
+from smart_sentry.stores.drift_findings import DriftFindings
 from smart_sentry.stores.engine import make_engine, parse_url, without_secrets
 from smart_sentry.stores.layouts import forget_layouts
 from smart_sentry.stores.live import LiveTable
@@ -37,6 +38,8 @@ from smart_sentry.stores.migrations import upgrade
 from smart_sentry.stores.notes import NoteTable
 from smart_sentry.stores.predictions import PredictionTable
 from smart_sentry.stores.readings import ReadingTable
+from smart_sentry.stores.recalibrations import RecalibrationTable
+from smart_sentry.stores.report_rows import ReportRows
 from smart_sentry.stores.retention import AGEING, Purge, Purged, assets_of, delete_older, purge
 from smart_sentry.stores.snapshots import SnapshotTable
 from smart_sentry.stores.stream_partitions import StreamPartitions
@@ -64,6 +67,8 @@ class Batch:
         self.alarms = AlarmLog(connection)
         self.notes = NoteTable(connection)
         self.baselines = BaselineIndex(connection)
+        self.drift_findings = DriftFindings(connection)
+        self.recalibrations = RecalibrationTable(connection)
         self.states = AssetStateTable(connection)
         self.audit = AuditLog(connection)
         self.snapshots = SnapshotTable(connection)
@@ -71,6 +76,7 @@ class Batch:
         self.commands = CommandTable(connection)
         self.throughput = ThroughputLog(connection)
         self.live = LiveTable(connection)
+        self.reports = ReportRows(connection)
 
     def purge(self, asked: Purge) -> Purged:
         """Archives and deletes an asset's data, or everybody's."""

@@ -19,6 +19,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 metadata = MetaData(
@@ -38,6 +39,11 @@ NAME = Text().with_variant(Text(collation="C"), "postgresql")
 
 STATES = ("IDLE", "CALIBRATING", "CALIBRATED", "MONITORING")
 """What an asset can be in."""
+RECALIBRATION_ENDS = ("KEPT", "REFUSED", "ROLLED_BACK", "WITHDRAWN")
+"""States in which a recalibration is over."""
+RECALIBRATION_STATES = ("ASKED", "CHECKED", "SHADOWING", "AWAITING_APPROVAL", "WATCHING", *RECALIBRATION_ENDS)
+"""What a recalibration can be in."""
+_OPEN = text("state NOT IN ('KEPT', 'REFUSED', 'ROLLED_BACK', 'WITHDRAWN')")
 
 signal_layouts = Table(
     "signal_layouts",
@@ -234,6 +240,48 @@ plant_commands = Table(
     Column("asked", Double, nullable=False),
     Column("settled", Double, index=True),  # None: it waits for the worker that watches the asset
     Column("refusal", Text),  # a JSON object; None: it was done, or waits
+)
+
+drift_findings = Table(
+    "drift_findings",
+    metadata,
+    Column("id", NUMBER, primary_key=True),
+    Column("asset_id", NAME, nullable=False),
+    Column("time", Double, nullable=False),  # when it was found
+    Column("baseline_version", Text, nullable=False),
+    Column("recent_start", Double, nullable=False),
+    Column("recent_end", Double, nullable=False),
+    Column("verdict", Text, nullable=False),
+    Column("confidence", Double, nullable=False),
+    Column("may_recalibrate", Boolean, nullable=False),
+    Column("drift_share", Double),  # None: it was not asked for
+    Column("evidence", Text, nullable=False),  # a JSON list
+    Column("report", Text),  # address of the HTML report
+    Index(None, "asset_id", "time"),
+)
+
+recalibrations = Table(
+    "recalibrations",
+    metadata,
+    Column("id", NUMBER, primary_key=True),
+    Column("asset_id", NAME, nullable=False, index=True),
+    Column("asked", Double, nullable=False),
+    Column("author", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("finding_id", NUMBER, ForeignKey("drift_findings.id"), index=True),  # None: nobody looked for a drift
+    Column("state", Text, nullable=False),
+    Column("active_version", Text, nullable=False),  # when it was asked
+    Column("candidate_version", Text),  # None: not built yet
+    Column("checks", Text),  # a JSON object: what the checks and the shadow said, and what was decided
+    Column("decided_by", Text),
+    Column("changed", Double, nullable=False),
+    Column("watch_until", Double),  # on the clock of the readings
+    CheckConstraint(
+        "state IN ('ASKED', 'CHECKED', 'SHADOWING', 'AWAITING_APPROVAL', 'WATCHING', 'KEPT', 'REFUSED', 'ROLLED_BACK', "
+        "'WITHDRAWN')",
+        name="state",
+    ),
+    Index("uq_recalibrations_open", "asset_id", unique=True, sqlite_where=_OPEN, postgresql_where=_OPEN),
 )
 
 APPEND_ONLY = (alarm_transitions, operator_notes, audit_log, baselines)

@@ -43,6 +43,7 @@ def _log(record: CalibrationRecord, mlruns_folder: Path, tracking_uri: str | Non
             "accepted": len(accepted), "refused": len(record.outcomes) - len(accepted),
             "false_alarms_median": median(false_alarms) if accepted else None,
             "false_alarms_worst": max(false_alarms, default=None),
+            **record.metrics,
         })  # fmt: skip
         run.log_table(_reports(record), REPORT)
     return run.run_id

@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 from types import ModuleType
 from typing import TYPE_CHECKING, Literal
 
+from smart_sentry.bundle import MANIFEST
 from smart_sentry.tracking.pyfunc_loader import CHECKSUM_KEY
 from smart_sentry.tracking.records import LoggedModel
 
@@ -77,6 +78,23 @@ def load_bundle_model(tracking_uri: str, uri: str) -> PyFuncModel:
     with _pyfunc(tracking_uri) as pyfunc:
         model: PyFuncModel = pyfunc.load_model(uri)
     return model
+
+
+def fetch_bundle(tracking_uri: str, uri: str, folder: Path) -> Path:
+    """Brings the files of a logged bundle.
+
+    Args:
+        tracking_uri: where it was logged.
+        uri: of the logged model ("models:/m-...").
+        folder: takes them.
+
+    Returns:
+        The bundle's folder, within `folder`; its files are not checked.
+    """
+    from mlflow.artifacts import download_artifacts
+
+    brought = Path(download_artifacts(artifact_uri=uri, dst_path=str(folder), tracking_uri=tracking_uri))
+    return next(path.parent for path in sorted(brought.rglob(MANIFEST)))
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from smart_sentry.errors import ModelUnavailable
 from smart_sentry.tracking.pyfunc_loader import CHECKSUM_KEY
 from smart_sentry.tracking.records import LoggedModel, TrialRecord, experiment_name
 
@@ -118,6 +119,21 @@ class Tracker:
         from smart_sentry.tracking.mlflow_models import load_bundle_model
 
         return load_bundle_model(self.uri, uri)
+
+    def fetch_bundle(self, uri: str, folder: Path) -> Path:
+        """Brings the files of a logged bundle ("models:/m-...") into a folder; where they are, unchecked.
+
+        Raises:
+            ModelUnavailable: MLflow does not have them any more.
+        """
+        from mlflow.exceptions import MlflowException
+
+        from smart_sentry.tracking.mlflow_models import fetch_bundle
+
+        try:
+            return fetch_bundle(self.uri, uri, folder)
+        except (MlflowException, OSError, StopIteration) as problem:
+            raise ModelUnavailable(uri, f"MLflow cannot bring it ({problem}); promote another version.") from problem
 
     def _find(self, training_id: str, dataset: str) -> Run | None:
         experiment = self.client.get_experiment_by_name(experiment_name(dataset))

@@ -7,7 +7,7 @@ decides.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from smart_sentry.errors import ModelUnavailable
 from smart_sentry.prognosis.promotion import Decision, ValidationFigures
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 CHAMPION, CHALLENGER = "champion", "challenger"
 DECISION_TAG, REASON_TAG, PREVIOUS_TAG, FIGURES_TAG = "decision", "reason", "previous_champion", "validation_figures"
+AUTHOR_TAG = "decided_by"
 PROMOTED, REJECTED, ROLLED_BACK = "promoted", "rejected", "rolled_back"
 
 
@@ -31,6 +32,7 @@ class RegisteredVersion:
         model: the logged model behind it, with the checksum that a loader must demand.
         figures: what it showed on out-of-fold predictions.
         decision, reason: "promoted", "rejected" or "rolled_back", and why; empty before a decision.
+        author: who decided; empty where it was the pipeline's policy.
     """
 
     version: str
@@ -38,6 +40,7 @@ class RegisteredVersion:
     figures: ValidationFigures
     decision: str
     reason: str
+    author: str = ""
 
 
 class ModelRegistry:
@@ -90,18 +93,42 @@ class ModelRegistry:
             return Decision(False, f"version {challenger.version} was rolled back: {challenger.reason}")
         self._tag(challenger.version, PROMOTED if decision.promote else REJECTED, decision.reason)
         if decision.promote:
-            if champion is not None:
-                self._client.set_model_version_tag(self.name, challenger.version, PREVIOUS_TAG, champion.version)
-            self._client.set_registered_model_alias(self.name, CHAMPION, challenger.version)
-            if self._aliases().get(CHALLENGER) == challenger.version:
-                self._client.delete_registered_model_alias(self.name, CHALLENGER)
+            self._crown(challenger.version, champion)
         return decision
 
-    def rollback(self, reason: str) -> RegisteredVersion:
-        """Makes the champion's predecessor champion again and writes the reason on the version that failed.
+    def versions(self) -> list[RegisteredVersion]:
+        """Every version, the newest first."""
+        found = self._client.search_model_versions(f"name = '{self.name}'")
+        return sorted((_registered(one) for one in found), key=lambda one: -int(one.version))
+
+    def version(self, number: str) -> RegisteredVersion:
+        """A version by its number.
+
+        Raises:
+            ModelUnavailable: there is none.
+        """
+        for known in self.versions():
+            if known.version == number:
+                return known
+        raise ModelUnavailable(f"{self.name}/{number}", "Name a version that `smart-sentry models list` shows.")
+
+    def promote(self, number: str, reason: str, author: str) -> RegisteredVersion:
+        """Makes a version champion because a person says so; one that was rejected or rolled back, too.
 
         Returns:
             the champion from now on.
+
+        Raises:
+            ModelUnavailable: there is no such version.
+        """
+        champion, chosen = self.champion(), self.version(number)
+        self._tag(chosen.version, PROMOTED, reason, author)
+        if champion is None or champion.version != chosen.version:
+            self._crown(chosen.version, champion)
+        return self._registered(chosen.version)
+
+    def before_champion(self) -> RegisteredVersion:
+        """The champion's predecessor, which a rollback makes champion again.
 
         Raises:
             ModelUnavailable: there is no champion, or none before it.
@@ -112,13 +139,33 @@ class ModelRegistry:
             raise ModelUnavailable(
                 f"{self.name}@{CHAMPION}", "No earlier champion is registered: train and promote one."
             )
-        self._tag(failed.version, ROLLED_BACK, reason)
-        self._client.set_registered_model_alias(self.name, CHAMPION, previous)
         return self._registered(previous)
 
-    def _tag(self, version: str, decision: str, reason: str) -> None:
-        self._client.set_model_version_tag(self.name, version, DECISION_TAG, decision)
-        self._client.set_model_version_tag(self.name, version, REASON_TAG, reason)
+    def rollback(self, reason: str, author: str = "") -> RegisteredVersion:
+        """Makes the champion's predecessor champion again and writes the reason on the version that failed.
+
+        Returns:
+            the champion from now on.
+
+        Raises:
+            ModelUnavailable: there is no champion, or none before it.
+        """
+        previous, failed = self.before_champion(), self.champion()
+        assert failed is not None
+        self._tag(failed.version, ROLLED_BACK, reason, author)
+        self._client.set_registered_model_alias(self.name, CHAMPION, previous.version)
+        return self._registered(previous.version)
+
+    def _crown(self, version: str, champion: RegisteredVersion | None) -> None:
+        if champion is not None:
+            self._client.set_model_version_tag(self.name, version, PREVIOUS_TAG, champion.version)
+        self._client.set_registered_model_alias(self.name, CHAMPION, version)
+        if self._aliases().get(CHALLENGER) == version:
+            self._client.delete_registered_model_alias(self.name, CHALLENGER)
+
+    def _tag(self, version: str, decision: str, reason: str, author: str = "") -> None:
+        for key, value in ((DECISION_TAG, decision), (REASON_TAG, reason), (AUTHOR_TAG, author)):
+            self._client.set_model_version_tag(self.name, version, key, value)
 
     def _aliases(self) -> dict[str, str]:
         found = self._client.search_registered_models(f"name = '{self.name}'")
@@ -129,11 +176,15 @@ class ModelRegistry:
         return None if version is None else self._registered(version)
 
     def _registered(self, version: str) -> RegisteredVersion:
-        found = self._client.get_model_version(self.name, version)
-        return RegisteredVersion(
-            version=str(found.version),
-            model=LoggedModel(found.source or "", found.run_id or "", found.tags[CHECKSUM_KEY]),
-            figures=ValidationFigures.model_validate_json(found.tags[FIGURES_TAG]),
-            decision=found.tags.get(DECISION_TAG, ""),
-            reason=found.tags.get(REASON_TAG, ""),
-        )
+        return _registered(self._client.get_model_version(self.name, version))
+
+
+def _registered(found: Any) -> RegisteredVersion:
+    return RegisteredVersion(
+        version=str(found.version),
+        model=LoggedModel(found.source or "", found.run_id or "", found.tags[CHECKSUM_KEY]),
+        figures=ValidationFigures.model_validate_json(found.tags[FIGURES_TAG]),
+        decision=found.tags.get(DECISION_TAG, ""),
+        reason=found.tags.get(REASON_TAG, ""),
+        author=found.tags.get(AUTHOR_TAG, ""),
+    )

@@ -66,6 +66,7 @@ class CalibrationRecord:
         data_sha256: of the file, or of the readings' bytes.
         seed: of the forests.
         outcomes: one an asset.
+        metrics: further figures; those that are not finite are left out.
     """
 
     asset_type: str
@@ -73,6 +74,7 @@ class CalibrationRecord:
     data_sha256: str
     seed: int
     outcomes: Sequence[CalibrationOutcome]
+    metrics: Mapping[str, float | None] = field(default_factory=dict)
 
 
 def experiment_name(dataset: str) -> str:

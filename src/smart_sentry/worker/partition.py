@@ -118,6 +118,9 @@ class PartitionPlant(Plant):
         """Up to this offset the database is asked which readings it has: `write`, not `judge`."""
         super().__init__(asset_types, models_folder, store, clock, failure_model, publisher)
 
+    def _tell_broken(self) -> None:
+        """The service does, for it knows every asset; here it stands in the log."""
+
     def restore(self) -> None:
         """Becomes the partition's owner and takes the state that was stored last."""
         with self.lock, self.store.transaction() as batch:
@@ -248,6 +251,21 @@ class PartitionPlant(Plant):
                 return _nothing_taken()
             self._unsaved_if_new = self._unsaved + sum(len(part.assets) for part in read.parts)
             return self._take(_renumbered(read.parts), _SOURCE, self.clock())
+
+    def judge_by(self, model: Bundle) -> None:
+        """Judges by another model once it is restored (`lost`): with its alarms, and windows that begin anew.
+
+        Raises:
+            StoreUnavailable, Fenced: the state was not stored; messages since the last time are read again.
+        """
+        if self.is_judging(model):
+            return
+        self._failure_model = model
+        try:
+            if not self.lost:
+                self.save_now()
+        finally:
+            self.lost = True
 
     def save_now(self) -> None:
         """Stores the state, so that the next owner need not read anything again.

@@ -9,11 +9,13 @@ import threading
 from collections.abc import Sequence
 from functools import partial
 
+from smart_sentry.bundle import Bundle
+from smart_sentry.champion import WatchedModel, load_champion, mark_of_champion
 from smart_sentry.config import Settings, load_settings
-from smart_sentry.errors import SmartSentryError
+from smart_sentry.errors import ChecksumMismatch, SmartSentryError
 from smart_sentry.feed.open import open_publisher
 from smart_sentry.logs import set_up_logging
-from smart_sentry.plant.open import failure_model_of, load_asset_types
+from smart_sentry.plant.open import load_asset_types
 from smart_sentry.stores.store import Store
 from smart_sentry.stores.throughput import Throughput
 from smart_sentry.stream.broker import bootstrap_of, ensure_topics
@@ -41,8 +43,8 @@ def work(settings: Settings) -> Worker:
     topic = settings.kafka_topic
     options = WorkerOptions(bootstrap_of(settings), topic, dead_letters_of(topic))
     ensure_topics(options.bootstrap, {options.topic: None, options.dead_letters: None})
-    types, model = load_asset_types(settings), failure_model_of(settings)
-    _held = warm_up(types, settings.models_folder, model)
+    types, model = load_asset_types(settings), champion_of(settings)
+    _held = warm_up(types, settings.models_folder, model.bundle)
     with Store(settings.database_url) as store:
         publisher = open_publisher(settings, store)
         metrics = WorkerMetrics(publisher)
@@ -52,11 +54,12 @@ def work(settings: Settings) -> Worker:
 
         def open_partition(partition: int) -> PartitionPlant:
             return PartitionPlant(
-                types, settings.models_folder, store, options.topic, partition, failure_model=model, publisher=publisher
-            )
+                types, settings.models_folder, store, options.topic, partition, failure_model=model.bundle,
+                publisher=publisher,
+            )  # fmt: skip
 
         dead_letters = Producer(options.bootstrap)
-        worker = Worker(options, open_partition, dead_letters, metrics, partial(record_throughput, store))
+        worker = Worker(options, open_partition, dead_letters, metrics, partial(record_throughput, store), model)
         if settings.metrics_port is not None:
             worker.metrics.serve(settings.metrics_port, settings.host)
         if threading.current_thread() is threading.main_thread():
@@ -68,6 +71,21 @@ def work(settings: Settings) -> Worker:
         if publisher is not None:
             publisher.close()
     return worker
+
+
+def champion_of(settings: Settings) -> WatchedModel:
+    """The champion as it changes; each is warmed up before it judges, so that its last files are read and checked, too."""
+
+    def load() -> Bundle:
+        bundle = load_champion(settings.home, settings.served)
+        warm_up({bundle.manifest.asset_type.name: bundle.manifest.asset_type}, settings.models_folder, bundle)
+        return bundle
+
+    model = WatchedModel(load, partial(mark_of_champion, settings.home, settings.served))
+    model.look()
+    if isinstance(model.problem, ChecksumMismatch):
+        _log.error("no failure model judges: %s", model.problem)
+    return model
 
 
 def record_throughput(store: Store, rows: Sequence[Throughput]) -> None:

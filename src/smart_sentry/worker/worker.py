@@ -21,6 +21,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any, cast
 
+from smart_sentry.champion import WatchedModel
 from smart_sentry.errors import StoreUnavailable
 from smart_sentry.plant.plant import Taken
 from smart_sentry.stores.commands import Command
@@ -41,6 +42,7 @@ _log = logging.getLogger(__name__)
 _PATIENT_S = 1.0
 """For the database, before the group is told that the worker is alive."""
 _LOOK_EVERY_S = 0.5
+_LOOK_AT_MODEL_EVERY_S = 1.0
 """How often a worker looks whether operators have asked for something."""
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.2, 10.0
 
@@ -70,11 +72,13 @@ class Worker:
         dead_letters: sends what is no reading.
         metrics: told of everything.
         record: stores rows of throughput, in a transaction of its own; None: nobody does.
+        model: the champion as it changes, which `open_partition` judges by; None: there is never another one.
     """
 
     def __init__(
         self, options: WorkerOptions, open_partition: Callable[[int], PartitionPlant], dead_letters: Producer,
         metrics: WorkerMetrics | None = None, record: Callable[[Sequence[Throughput]], None] | None = None,
+        model: WatchedModel | None = None,
     ) -> None:  # fmt: skip
         self.options, self.metrics = options, metrics or WorkerMetrics()
         self.outcomes, self.refused = Counter[str](), Counter[str]()
@@ -84,7 +88,7 @@ class Worker:
         self._storing: Storing[_Job, Taken] = Storing(self._store)
         self._stop = threading.Event()
         self._looked_at = time.monotonic()
-        self._record = record
+        self._record, self._model, self._model_seen = record, model, time.monotonic()
         self._throughput = ThroughputBook(f"{socket.gethostname()}:{os.getpid()}", options.topic, time.time())
         self._consumer = GroupConsumer(options, partial(self.metrics.answers, KAFKA))
 
@@ -99,6 +103,7 @@ class Worker:
             while not self._stop.is_set():
                 self._work()
                 self._obey()
+                self._follow_model()
                 if self._throughput.is_due(time.time()):
                     self._log_throughput()
         except BaseException:
@@ -158,6 +163,26 @@ class Worker:
             plant.obey(command)
         except Fenced as problem:
             _log.warning("%s", problem)
+
+    def _follow_model(self) -> None:
+        """Has its partitions judged by another champion once it is there; one that is not whole is refused."""
+        model = self._model
+        if model is None or time.monotonic() - self._model_seen < _LOOK_AT_MODEL_EVERY_S:
+            return
+        self._model_seen = time.monotonic()
+        if model.look() and model.bundle is not None:
+            _log.warning("%s: %s judges from now on", self.options.topic, model.bundle.version)
+        bundle = model.bundle
+        if bundle is None or all(plant.is_judging(bundle) for plant in self._plants.values()):
+            return
+        self._storing.drain()
+        self._settle()
+        for partition, plant in self._plants.items():
+            try:
+                plant.judge_by(bundle)
+            except (StoreUnavailable, Fenced) as problem:
+                _log.warning("%s[%d] reads some messages again: %s", self.options.topic, partition, problem)
+        self._wait_for_store([partition for partition, plant in self._plants.items() if plant.lost])
 
     def _judge(self, partition: int, plant: PartitionPlant, messages: Sequence[Timed]) -> None:
         self._wait_for_room()  # first: while it waits, the partition may go to another worker

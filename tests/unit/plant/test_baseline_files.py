@@ -65,6 +65,27 @@ def test_rollback_leaves_a_baseline_whose_file_is_broken(tmp_path: Path) -> None
     plant.store.close()
 
 
+def test_plant_starts_with_the_last_good_baseline_where_the_active_one_is_broken_and_an_alarm_says_so(
+    tmp_path: Path,
+) -> None:
+    plant = calibrated(tmp_path, 2)
+    kept = watch_of(plant).baselines
+    first, second = kept.history(ASSET)
+    plant.store.close()
+    with (kept.folder_of(ASSET) / second / ARRAYS).open("r+b") as file:
+        file.write(b"tampered")
+    again = open_pumps(tmp_path)
+    assert watch_of(again).judge_of(ASSET) == first
+    with again.store.view() as view:
+        (alarm,) = [one for one in view.alarms.current(ASSET) if one.kind == "model"]
+        assert alarm.state == "UNACKNOWLEDGED"
+    assert again.roll_back(ASSET, "Ada", "its file is broken") == first
+    with again.store.view() as view:
+        (alarm,) = [one for one in view.alarms.current(ASSET) if one.kind == "model"]
+        assert alarm.state == "RETURNED_UNACKNOWLEDGED"
+    again.store.close()
+
+
 def test_rollback_over_http(tmp_path: Path) -> None:
     with client_of_pumps(tmp_path) as client:
         send_batch(client, healthy(200, 1))

@@ -12,7 +12,7 @@ from condition_sample import baseline, pump, running
 
 from smart_sentry.plant.incoming import Incoming
 from smart_sentry.plant.plant import Plant
-from smart_sentry.plant.retention import Retention
+from smart_sentry.plant.retention import Retention, retire_stored
 from smart_sentry.stores.store import Store
 
 DAY = 86_400.0
@@ -143,3 +143,30 @@ def _until(condition: object) -> None:
             return
         time.sleep(0.01)
     raise AssertionError("it did not come about")
+
+
+def test_round_beside_the_service_leaves_what_its_stored_state_does_not_hold(tmp_path: Path) -> None:
+    clock = Clock()
+    plant = open_plant(tmp_path, clock)
+    send(plant, running(50, 1))
+    with plant.store.transaction() as batch:
+        plant.save(batch)
+    send(plant, running(30, 2), 50)
+    now = clock.now + 30 * DAY
+    assert retire_stored(plant.store, 1, now, ["pump"])["readings"] == 49
+    assert kept(plant)[0] == 31  # the last one in the state, and those that came after it
+    plant.store.close()
+
+
+def test_round_beside_a_service_that_has_stored_no_state_deletes_no_reading(tmp_path: Path) -> None:
+    plant = open_plant(tmp_path, Clock())
+    send(plant, running(50, 1))
+    assert retire_stored(plant.store, 1, BEGIN + 30 * DAY, ["pump"])["readings"] == 0
+    plant.store.close()
+
+
+def test_round_beside_workers_goes_by_age_alone(tmp_path: Path) -> None:
+    plant = open_plant(tmp_path, Clock())
+    send(plant, running(50, 1))
+    assert retire_stored(plant.store, 1, BEGIN + 30 * DAY, None)["readings"] == 49
+    plant.store.close()

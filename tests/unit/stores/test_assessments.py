@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from stored_rows import some_assessments
 
@@ -60,3 +61,23 @@ def test_assessment_of_a_step_needs_no_reading(store: Store) -> None:
 def test_assessments_of_unequal_columns_are_refused(store: Store) -> None:
     with store.transaction() as batch, pytest.raises(ValueError, match="shorter"):
         batch.assessments.add(replace(some_assessments("pump", [1, 2]), risks=["LOW"]))
+
+
+def test_degradation_is_that_of_the_newest_assessment_at_each_time(store: Store) -> None:
+    rows = some_assessments("pump", range(4))
+    with store.transaction() as batch:
+        batch.assessments.add(replace(rows, degradation=np.array([0.0, 0.1, 0.2, 0.3])))
+    with store.view() as view:
+        found = view.assessments.degradation_at("pump", np.array([999.0, 1000.0, 1001.5, 2000.0]))
+        assert np.isnan(view.assessments.degradation_at("fan", np.array([2000.0]))).all()
+    np.testing.assert_array_equal(found, [np.nan, 0.0, 0.1, 0.3])
+
+
+def test_scores_are_those_that_were_judged_or_every_so_manieth(store: Store) -> None:
+    with store.transaction() as batch:
+        batch.assessments.add(some_assessments("pump", range(300)))
+    with store.view() as view:
+        assert view.assessments.scores("pump", Span(1000.0, 1004.0)).tolist() == [1.0, 2.0, 3.0]
+        thin = view.assessments.scores("pump", one_in=7)
+    assert len(thin) in (42, 43)
+    assert (np.diff(thin) == 7).all()

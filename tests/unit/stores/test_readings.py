@@ -187,3 +187,20 @@ def test_reading_that_is_not_new_stores_nothing_where_all_should_be(store: Store
         assert view.readings.count("pump") == 2
         assert view.assessments.latest() == {}
     _fill(store, some_readings("pump", numbers))
+
+
+def test_values_are_those_of_the_history_in_the_order_that_is_asked_for(store: Store) -> None:
+    _fill(store, some_readings("pump", range(5)), some_readings("fan", [9]))
+    with store.view() as view:
+        seconds, values = view.readings.values("pump", ("speed", "nothing", "current"), Span(1001.0, 1004.0))
+        assert seconds.tolist() == [1001.0, 1002.0, 1003.0]
+        np.testing.assert_array_equal(values, [[11, np.nan, 10], [21, np.nan, 20], [31, np.nan, 30]])
+        empty = view.readings.values("mill", ("speed",))
+    assert [part.shape for part in empty] == [(0,), (0, 1)]
+
+
+def test_values_of_several_lists_of_signals_stand_in_their_columns(store: Store) -> None:
+    _fill(store, some_readings("pump", [0, 2]), some_readings("pump", [1], signals=("speed", "load")))
+    with store.view() as view:
+        _, values = view.readings.values("pump", ("current", "speed", "load"))
+    np.testing.assert_array_equal(values, [[0, 1, np.nan], [np.nan, 10, 11], [20, 21, np.nan]])

@@ -15,7 +15,9 @@ from smart_sentry.stores.alarm_log import AlarmState
 from smart_sentry.stores.asset_states import AssetState
 from smart_sentry.stores.audit import AuditEntry
 from smart_sentry.stores.baseline_index import ActiveBaseline
+from smart_sentry.stores.drift_findings import Finding
 from smart_sentry.stores.notes import Note
+from smart_sentry.stores.recalibrations import Asked
 from smart_sentry.stores.retention import Purge
 from smart_sentry.stores.store import Store
 from smart_sentry.stores.windows import HighRateWindow
@@ -28,6 +30,8 @@ EACH = {
     "alarm_transitions": 1,
     "alarms": 1,
     "operator_notes": 2,
+    "recalibrations": 1,
+    "drift_findings": 1,
     "baselines": 1,
     "asset_states": 1,
 }
@@ -57,6 +61,8 @@ def filled(store: Store) -> Store:
             note = batch.notes.add(Note(asset, "observation", "ann", 1.0, "hums"))
             batch.notes.add(Note(asset, "observation", "ann", 2.0, "does not", corrects=note))
             batch.baselines.activate(ActiveBaseline(asset, "v1", 1.0, "ann"))
+            found = batch.drift_findings.add(Finding(asset, 1.0, "v1", 0.0, 1.0, "unknown", 0.5, False, ()))
+            batch.recalibrations.ask(Asked(asset, 2.0, "ann", "new duty", "v1", found))
             batch.states.change(AssetState(asset, "MONITORING", "motor", 1.0))
             batch.snapshots.save("motor", {"names": ["pump", "fan"]}, 1.0)
     return store

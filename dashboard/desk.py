@@ -1,0 +1,125 @@
+"""What pages ask of the service over HTTP: answers are kept for a few seconds, refusals come as sentences."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from smart_sentry.errors import ServiceRefused
+from smart_sentry.service_client import Downloaded, ServiceClient
+
+_KEPT = 400
+Question = tuple[str, tuple[tuple[str, str], ...]]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the service said last.
+
+    Attributes:
+        value: decoded JSON; None where it never answered.
+        problem: why there is no newer value, with what to do; None where there is one.
+        missing: whether the service says that it does not know what is asked for (404).
+        asked: seconds of the desk's clock.
+    """
+
+    value: Any
+    problem: str | None
+    missing: bool
+    asked: float
+
+
+class Desk:
+    """Asks a service, for any number of threads at once.
+
+    Args:
+        client: of the service.
+        clock: seconds that only go forward.
+    """
+
+    def __init__(self, client: ServiceClient, clock: Callable[[], float] = time.monotonic) -> None:
+        self._client, self._clock = client, clock
+        self._lock = threading.Lock()
+        self._kept: OrderedDict[Question, Answer] = OrderedDict()
+
+    def close(self) -> None:
+        """Lets go of the connection."""
+        self._client.close()
+
+    @property
+    def address(self) -> str:
+        """Of the service."""
+        return self._client.address
+
+    def read(self, path: str, max_age_s: float = 3.0, **query: str) -> Answer:
+        """What a GET answers, or what it answered at most so many seconds ago.
+
+        Where it fails, the answer has the earlier value beside the problem, and the service is left alone for as long.
+        """
+        question = (path, tuple(sorted(query.items())))
+        with self._lock:
+            known = self._kept.get(question)
+        if known is not None and self._clock() - known.asked < max_age_s:
+            return known
+        answer = self._ask(path, query, known)
+        with self._lock:
+            self._kept[question] = answer
+            self._kept.move_to_end(question)
+            while len(self._kept) > _KEPT:
+                self._kept.popitem(last=False)
+        return answer
+
+    def send(self, path: str, body: dict[str, Any]) -> Any:
+        """What a POST answers; everything that was kept is asked anew afterwards.
+
+        Raises:
+            ServiceRefused: nobody answers, or with a refusal.
+        """
+        try:
+            return self._client.post(path, body)
+        finally:
+            self.forget()
+
+    def forget(self) -> None:
+        """Asks everything anew from now on."""
+        with self._lock:
+            self._kept.clear()
+
+    def ask(self, path: str, **query: str) -> Any:
+        """What a GET answers now.
+
+        Raises:
+            ServiceRefused: nobody answers, or with a refusal.
+        """
+        return self._client.get(path, **query)
+
+    def fetch(self, path: str, **query: str) -> Downloaded:
+        """A file that a GET answers.
+
+        Raises:
+            ServiceRefused: nobody answers, or with a refusal.
+        """
+        return self._client.download(path, **query)
+
+    def _ask(self, path: str, query: dict[str, str], known: Answer | None) -> Answer:
+        began = self._clock()
+        try:
+            return Answer(self._client.get(path, **query), None, False, began)
+        except ServiceRefused as refusal:
+            value = None if known is None else known.value
+            return Answer(value, sentence_of(refusal), refusal.problem.startswith("404"), self._clock())
+
+
+def sentence_of(refusal: ServiceRefused) -> str:
+    """A refusal as operators read it: without addresses and codes where the service said why itself."""
+    code, colon, said = refusal.problem.partition(": ")
+    if refusal.answered and colon and said:
+        remedy = "" if refusal.remedy == "Mend what it names." else f" {refusal.remedy}"
+        return f"The service refused: {said.rstrip('.')}.{remedy}"
+    if refusal.answered:
+        return f"The service refused ({code}). {refusal.remedy}"
+    return f"The service does not answer ({refusal.problem}). {refusal.remedy}"

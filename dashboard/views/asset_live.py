@@ -1,0 +1,139 @@
+"""An asset as it stands: key figures, why, a card for each signal, charts, open alarms; anew every second from memory."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from dashboard import session
+from dashboard.figures import key_figures
+from dashboard.live_plant import LiveAsset
+from dashboard.marks import ALARM_STATES, NEEDS_ACKNOWLEDGEMENT, PRIORITIES, mark
+from dashboard.normal import CLEAR_SIGMAS, Normal, cards_of, normal_signals, title_of, unit_of
+from dashboard.pieces import chip, escaped, kpi_row, signal_cards
+from dashboard.plots import Range, score_chart, score_table, signal_chart, signal_table
+from dashboard.rings import History
+from dashboard.views import fault_injection
+from smart_sentry.assets import AssetType
+from smart_sentry.contracts.live import AlarmUpdate
+
+_STATUS, _BASELINE = "/api/v1/monitoring/status", "/api/v1/monitoring/baseline"
+_STATUS_AGE_S, _BASELINE_AGE_S = 3.0, 5.0
+
+
+def figures(name: str) -> None:
+    """The row of key figures; it stands above every section."""
+    with st.container(key="kpis"):
+        _figures(name)
+
+
+@st.fragment(run_every=1.0)
+def _figures(name: str) -> None:
+    asset = session.plant().view().assets.get(name)
+    if asset is None:
+        return
+    answer = session.read(_STATUS, _STATUS_AGE_S, asset_id=name)
+    status = None if answer.value is None else answer.value["asset"]
+    st.html(kpi_row(key_figures(asset, status, session.asset_types().find(asset.update.asset_type))))
+
+
+def section(name: str) -> None:
+    """Draws everything below the key figures."""
+    fault_injection.panel(name)
+    _live(name)
+
+
+@st.fragment(run_every=1.0)
+def _live(name: str) -> None:
+    plant = session.plant()
+    asset, history = plant.view().assets.get(name), plant.history(name)
+    if asset is None or history is None:
+        return
+    kind, normal = session.asset_types().find(asset.update.asset_type), _normal(asset)
+    with st.container(key="reasons"):
+        st.html(_reasons(asset))
+    with st.container(key="alarms"):
+        for alarm in asset.alarms:
+            alarm_row(alarm)
+    with st.container(key="signal_cards"):
+        st.html(signal_cards(cards_of(asset.update, kind, normal, history)))
+    _charts(asset, kind, normal, history)
+
+
+def _normal(asset: LiveAsset) -> dict[str, Normal]:
+    if asset.update.prediction is not None:
+        return {}
+    answer = session.read(_BASELINE, _BASELINE_AGE_S, asset_id=asset.update.asset_id)
+    return normal_signals(None if answer.problem else answer.value, asset.update.phase)
+
+
+def _reasons(asset: LiveAsset) -> str:
+    update = asset.update
+    if update.reason:
+        heading = "Why" if update.flag else "Noted"
+        look = "" if update.flag else " ss-well"
+        return f'<div class="ss-reasons{look}"><b>{heading}:</b> {escaped(update.reason)}</div>'
+    if update.score is None:
+        text = "Not judged: nothing healthy was learnt of it yet. Calibrate it (section Calibration)."
+        return f'<div class="ss-reasons ss-well">{text}</div>'
+    return '<div class="ss-reasons ss-well">Nothing is out of the ordinary.</div>'
+
+
+def alarm_row(alarm: AlarmUpdate) -> None:
+    """One alarm as it stands, with a button where somebody has to acknowledge it."""
+    state, priority = mark(ALARM_STATES, alarm.to_state), mark(PRIORITIES, alarm.priority)
+    told = f"{alarm.event.lower().replace('_', ' ')} by {alarm.author}, {session.zone().full(alarm.time)}"
+    with st.container(
+        horizontal=True, wrap=False, vertical_alignment="center", key=f"alarm-{alarm.alarm_id}", gap="small"
+    ):
+        st.html(
+            f'<div class="ss-alarm">{chip(state)} {chip(priority)} <b>{escaped(alarm.key)}</b> {escaped(alarm.reason)}'
+            f' <span class="ss-note">({escaped(told)})</span></div>'
+        )
+        if alarm.to_state in NEEDS_ACKNOWLEDGEMENT and st.button(
+            "Acknowledge", key=f"acknowledge-{alarm.alarm_id}", icon=":material/check:"
+        ):
+            acknowledge(alarm)
+
+
+def acknowledge(alarm: AlarmUpdate) -> None:
+    """Acknowledges an alarm in the operator's name."""
+    if (author := session.demand_author()) is None:
+        return
+    body = {"asset_id": alarm.asset_id, "key": alarm.key, "action": "acknowledge", "author": author}
+    session.send("/api/v1/alarms", body, f"Acknowledged: {alarm.key} of {alarm.asset_id}")
+
+
+def _charts(asset: LiveAsset, kind: AssetType | None, normal: dict[str, Normal], history: History) -> None:
+    left, right = st.columns(2)
+    with left, st.container(key="signal_chart"):
+        _signal_chart(kind, normal, history)
+    with right, st.container(key="score_chart"):
+        zone = session.zone()
+        st.html('<div class="ss-title">Anomaly score, limit 1</div>')
+        _draw(score_table(history, zone), score_chart(zone), "score")
+    st.html('<div class="ss-note">Last 15 minutes of readings. Red spans: anomalous. Green: normal range of the baseline'
+            f" (mean ± {CLEAR_SIGMAS:g} deviations in this phase). Phases are shaded, but for STEADY.</div>")  # fmt: skip
+
+
+def _signal_chart(kind: AssetType | None, normal: dict[str, Normal], history: History) -> None:
+    signals = {signal.name: signal for signal in kind.signals} if kind else {}
+    chosen = st.selectbox(
+        "Signal", sorted(history.signals, key=lambda one: one in signals and signals[one].role == "setting"),
+        key=f"signal_of_{'_'.join(history.signals)[:80]}", label_visibility="collapsed",
+        format_func=lambda one: f"{title_of(signals[one])} [{unit_of(signals[one]) or '1'}]" if one in signals else one,
+    )  # fmt: skip
+    its, zone = normal.get(chosen), session.zone()
+    usual = None if its is None else Range(its.mean - CLEAR_SIGMAS * its.std, its.mean + CLEAR_SIGMAS * its.std)
+    unit = unit_of(signals[chosen]) if chosen in signals else ""
+    table = signal_table(history, history.signals.index(chosen), usual, zone)
+    _draw(
+        table,
+        signal_chart(f"{chosen} [{unit}]" if unit else chosen, zone, bool(kind and kind.phase)),
+        f"signal-{chosen}",
+    )
+
+
+def _draw(table: Any, chart: dict[str, Any], key: str) -> None:
+    st.vega_lite_chart(table, chart, key=f"chart-{key}", width="stretch", theme="streamlit")

@@ -1,0 +1,55 @@
+"""Whether a baseline that was promoted a while ago has to be taken back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from smart_sentry.contracts.alarms import AlarmEvent, AlarmPriority, AlarmTransition
+from smart_sentry.recalibration.flags import flag_share
+
+LEAST_STEPS = 50
+"""Steps before the share of flags says something."""
+MOST_GROWTH = 0.05
+"""Of the degradation index, over a watch period."""
+_URGENT = (AlarmPriority.HIGH, AlarmPriority.CRITICAL)
+
+
+@dataclass(frozen=True)
+class Watched:
+    """What has come since a promotion.
+
+    Attributes:
+        flag: (steps,) whether each was flagged.
+        degradation: (steps,) the index, 0..1.
+        alarms: transitions of the machine's anomaly alarm.
+    """
+
+    flag: NDArray[np.bool_]
+    degradation: NDArray[np.float64]
+    alarms: tuple[AlarmTransition, ...]
+
+
+def objections(watched: Watched, budget: float) -> list[str]:
+    """What speaks against a baseline that was promoted, in sentences; empty where nothing does.
+
+    Args:
+        watched: since the promotion.
+        budget: share of healthy steps that may be flagged.
+    """
+    found = []
+    share = flag_share(watched.flag)
+    if share.steps >= LEAST_STEPS and not share.within(budget):
+        found.append(
+            f"{share.share:.1%} of {share.steps} steps since the promotion are flagged (95 % interval {share.low:.1%} to "
+            f"{share.high:.1%})."
+        )
+    raised = [one for one in watched.alarms if one.event is AlarmEvent.RAISED and one.priority in _URGENT]
+    if raised:
+        found.append(f"An anomaly alarm of priority {raised[0].priority} rose.")
+    known = watched.degradation
+    if len(known) and (growth := float(known[-1] - known[0])) > MOST_GROWTH:
+        found.append(f"The degradation index grew by {growth:.2f}.")
+    return found

@@ -1,0 +1,107 @@
+"""Who decides on a candidate."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from smart_sentry.contracts.alarms import AlarmEvent, AlarmPriority, AlarmState, AlarmTransition
+from smart_sentry.drift.case import Verdict
+from smart_sentry.recalibration.case import Check
+from smart_sentry.recalibration.flags import flag_share
+from smart_sentry.recalibration.policy import Action, NewestFinding, decide, needs_override
+from smart_sentry.recalibration.shadow import Shadow
+from smart_sentry.recalibration.watching import Watched, objections
+
+GOOD = (Check("acceptance", True, {}, "Good."),)
+CALM = Shadow(400, 0, 300, 0, 0.25, (5.0,), (), 3.0, 0.5)
+BENIGN = NewestFinding(Verdict.BENIGN, True, True)
+
+
+def test_sound_candidate_after_a_benign_change_is_promoted() -> None:
+    assert decide(BENIGN, GOOD, CALM).action is Action.PROMOTE
+    assert decide(replace(BENIGN, verdict=Verdict.STEP_AFTER_MAINTENANCE), GOOD, CALM).action is Action.PROMOTE
+    assert decide(replace(BENIGN, verdict=Verdict.NONE, may_recalibrate=False), GOOD, CALM).action is Action.PROMOTE
+
+
+@pytest.mark.parametrize("verdict", [Verdict.DEGRADATION, Verdict.SENSOR_FAULT, Verdict.UNKNOWN])
+def test_nothing_is_promoted_by_itself_under_these_verdicts(verdict: Verdict) -> None:
+    for may in (True, False):
+        decision = decide(NewestFinding(verdict, may, True), GOOD, CALM)
+        assert decision.action is Action.ASK
+        assert verdict.value in decision.sentences[0]
+
+
+def test_only_a_degradation_needs_an_override() -> None:
+    assert [verdict for verdict in Verdict if needs_override(NewestFinding(verdict, False, True))] == [
+        Verdict.DEGRADATION
+    ]
+    assert not needs_override(None)
+
+
+def test_failed_check_refuses_whatever_the_finding_says() -> None:
+    decision = decide(BENIGN, (*GOOD, Check("past faults", False, {}, "One is lost.")), CALM)
+    assert (decision.action, decision.sentences) == (Action.REFUSE, ("One is lost.",))
+    assert decide(BENIGN, (), CALM).action is Action.REFUSE
+
+
+@pytest.mark.parametrize(
+    ("finding", "checks", "shadow"),
+    [
+        (None, GOOD, CALM),
+        (replace(BENIGN, current=False), GOOD, CALM),
+        (replace(BENIGN, may_recalibrate=False), GOOD, CALM),
+        (BENIGN, (Check("cumulative move", None, {}, "Far."),), CALM),
+        (BENIGN, GOOD, replace(CALM, steps=49)),
+        (BENIGN, GOOD, replace(CALM, only_active=2, only_candidate=30, alarms_candidate=(7.0,))),
+    ],
+    ids=["no finding", "about another baseline", "not allowed", "check undecided", "short shadow", "new alarms"],
+)
+def test_doubt_puts_it_before_a_person(
+    finding: NewestFinding | None, checks: tuple[Check, ...], shadow: Shadow
+) -> None:
+    assert decide(finding, checks, shadow).action is Action.ASK
+
+
+def test_settings_may_ask_for_a_person_always() -> None:
+    assert decide(BENIGN, GOOD, CALM, "person").action is Action.ASK
+
+
+def watched(flags: int, steps: int = 1000, growth: float = 0.0) -> Watched:
+    return Watched(np.arange(steps) % (steps // max(flags, 1)) == 1 if flags else np.zeros(steps, dtype=bool),
+                   np.linspace(0.1, 0.1 + growth, steps), ())  # fmt: skip
+
+
+def test_promoted_baseline_is_kept_where_flags_are_within_budget() -> None:
+    assert objections(watched(0), 0.002) == []
+    assert objections(watched(10), 0.002) == []  # 1 %: five times the budget is not surely exceeded
+
+
+def test_promoted_baseline_is_taken_back_for_flags_damage_or_an_urgent_alarm() -> None:
+    assert "flagged" in objections(watched(40), 0.002)[0]
+    assert "degradation index grew by 0.06" in objections(watched(0, growth=0.06), 0.002)[0]
+    raised = AlarmTransition(
+        "a:1", "a", "anomaly", AlarmState.NORMAL, AlarmState.UNACKNOWLEDGED, AlarmEvent.RAISED, 1.0, "system", "",
+        AlarmPriority.HIGH, 3.0,
+    )  # fmt: skip
+    assert "priority HIGH" in objections(replace(watched(0), alarms=(raised,)), 0.002)[0]
+    low = replace(raised, priority=AlarmPriority.LOW)
+    assert objections(replace(watched(0), alarms=(low,)), 0.002) == []
+
+
+def test_few_steps_say_nothing_about_the_share_of_flags() -> None:
+    assert objections(Watched(np.ones(49, dtype=bool), np.zeros(49), ()), 0.002) == []
+    assert objections(Watched(np.ones(50, dtype=bool), np.zeros(50), ()), 0.002) != []
+
+
+def test_run_of_flags_is_one_event() -> None:
+    """Ten flags in a row are one event in a hundred independent stretches of ten; ten apart are ten in a thousand."""
+    together, apart = np.zeros((2, 1000), dtype=bool)
+    together[100:110] = True
+    apart[::100] = True
+    assert flag_share(together).share == flag_share(apart).share == 0.01
+    assert flag_share(together).low == pytest.approx(0.000253, abs=1e-6)  # Clopper and Pearson: 1 of 100
+    assert flag_share(apart).low == pytest.approx(0.004805, abs=1e-6)  # 10 of 1000
+    assert flag_share(np.zeros(0, dtype=bool)).high == 1.0
