@@ -21,7 +21,7 @@ class Answer:
     """What the service said last.
 
     Attributes:
-        value: decoded JSON; None where it never answered.
+        value: decoded JSON; None where it never answered, or refuses now.
         problem: why there is no newer value, with what to do; None where there is one.
         missing: whether the service says that it does not know what is asked for (404).
         asked: seconds of the desk's clock.
@@ -58,7 +58,8 @@ class Desk:
     def read(self, path: str, max_age_s: float = 3.0, **query: str) -> Answer:
         """What a GET answers, or what it answered at most so many seconds ago.
 
-        Where it fails, the answer has the earlier value beside the problem, and the service is left alone for as long.
+        Where nobody answers, there is the earlier value beside the problem; a refusal has none. The service is then left alone
+        for as long.
         """
         question = (path, tuple(sorted(query.items())))
         with self._lock:
@@ -110,7 +111,7 @@ class Desk:
         try:
             return Answer(self._client.get(path, **query), None, False, began)
         except ServiceRefused as refusal:
-            value = None if known is None else known.value
+            value = None if known is None or refusal.answered else known.value
             return Answer(value, sentence_of(refusal), refusal.problem.startswith("404"), self._clock())
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from dashboard.live_plant import LiveAsset
-from dashboard.marks import DEEP_GREEN, GREY, NEEDS_ACKNOWLEDGEMENT, PHASES, RISKS, Mark, mark
+from dashboard.marks import DEEP_GREEN, GREEN, GREY, NEEDS_ACKNOWLEDGEMENT, PHASES, RISKS, Mark, mark
 from dashboard.normal import number
 from dashboard.pieces import Kpi, health_ring
 from dashboard.times import ago, hours_in_words
@@ -16,7 +16,7 @@ from smart_sentry.health.degradation import grade
 from smart_sentry.health.maintenance import MaintenanceWindow, window_of_damage, window_of_life
 
 _NORMAL, _ANOMALY = Mark("●", "NORMAL", DEEP_GREEN, "#ffffff"), Mark("▲", "ANOMALY", "#b84f00", "#ffffff")
-_NOT_JUDGED, _NO_DATA = Mark("–", "NOT JUDGED", GREY, "#000000"), Mark("◌", "NO DATA", GREY, "#000000")
+NOT_JUDGED, _NO_DATA = Mark("–", "NOT JUDGED", GREY, "#000000"), Mark("◌", "NO DATA", GREY, "#000000")
 _DUE = Mark("■", "DUE NOW", "#b84f00", "#ffffff")
 
 
@@ -31,19 +31,18 @@ def key_figures(asset: LiveAsset, status: Mapping[str, Any] | None, kind: AssetT
     update = asset.update
     state = "" if status is None else str(status["system_state"])
     doubt = "; uncertain: a sensor or clock is at fault" if status and status["health_uncertain"] else ""
-    risk = mark(RISKS, update.risk)
+    worn = f"degradation {100.0 * update.degradation:.1f} %"
     score = "not judged" if update.score is None else f"{number(update.score, 3)} × limit"
     return [
         Kpi("status", "Status", "", f"{state} · {ago(asset.age)}".strip(" ·"), status_mark(asset)),
         Kpi("phase", "Phase", "", "" if kind and kind.phase else "this type has no phase rule", mark(PHASES, update.phase)),
         Kpi("score", "Anomaly score", score, _votes(update)),
         _alarms(asset),
-        Kpi("health", "Health", "", f"{update.health:.1f} of 100{doubt}",
-            raw=health_ring(update.health, risk.colour if risk.rank else "#009E73")),
-        Kpi("risk", "Risk", "", f"degradation {100.0 * update.degradation:.1f} %", risk),
+        _health(asset, doubt),
+        Kpi("risk", "Risk", "", worn if asset.judged else "needs a calibration", risk_mark(asset)),
         remaining_life(update, status, kind),
         _maintenance(maintenance_window(update, status, kind), kind),
-        Kpi("grade", "Grade", grade(update.health), "A best, F worst"),
+        Kpi("grade", "Grade", grade(update.health) if asset.judged else "–", "A best, F worst"),
     ]  # fmt: skip
 
 
@@ -53,7 +52,12 @@ def status_mark(asset: LiveAsset) -> Mark:
         return _NO_DATA
     if asset.update.flag:
         return _ANOMALY
-    return _NOT_JUDGED if asset.update.score is None else _NORMAL
+    return NOT_JUDGED if asset.update.score is None else _NORMAL
+
+
+def risk_mark(asset: LiveAsset) -> Mark:
+    """The risk of an asset; that of one that was never judged is not known."""
+    return mark(RISKS, asset.update.risk) if asset.judged else NOT_JUDGED
 
 
 def attention(asset: LiveAsset) -> tuple[float, ...]:
@@ -118,6 +122,14 @@ def _maintenance(window: MaintenanceWindow | None, kind: AssetType | None) -> Kp
     if window.hours is not None:
         return Kpi("maintenance", label, f"within {hours_in_words(window.hours)}", "at the last hour's damage rate")
     return Kpi("maintenance", label, f"within {window.cycles:.0f} cycles", f"one cycle is {kind.cycle_meaning}")
+
+
+def _health(asset: LiveAsset, doubt: str) -> Kpi:
+    if not asset.judged:
+        return Kpi("health", "Health", "–", "not judged yet")
+    health, risk = asset.update.health, risk_mark(asset)
+    ring = health_ring(health, risk.colour if risk.rank else GREEN)
+    return Kpi("health", "Health", "", f"{health:.1f} of 100{doubt}", raw=ring)
 
 
 def _votes(update: AssetUpdate) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from dashboard.figures import attention, status_mark
+from dashboard.figures import NOT_JUDGED, attention, risk_mark, status_mark
 from dashboard.live_plant import LiveAsset
 from dashboard.marks import NEEDS_ACKNOWLEDGEMENT, PHASES, RISKS, mark
 from dashboard.pieces import Kpi
@@ -32,7 +32,7 @@ def chosen_assets(assets: Sequence[LiveAsset], search: str, kind: str, risk: str
     wanted = search.strip().casefold()
     found = [
         one for one in assets
-        if kind in (ANY, one.update.asset_type) and risk in (ANY, one.update.risk)
+        if kind in (ANY, one.update.asset_type) and risk in (ANY, risk_mark(one).word)
         and (not wanted or any(wanted in text.casefold() for text in _texts(one)))
     ]  # fmt: skip
     return sorted(found, key=lambda one: (*attention(one), one.update.asset_id))
@@ -44,7 +44,7 @@ def _texts(asset: LiveAsset) -> tuple[str, ...]:
 
 def fleet_counts(assets: Sequence[LiveAsset]) -> list[Kpi]:
     """How many assets there are, by risk, anomalous, silent and with alarms."""
-    risks = Counter(one.update.risk for one in assets)
+    risks = Counter(risk_mark(one).word for one in assets)
     alarms = [alarm for one in assets for alarm in one.alarms]
     waiting = sum(alarm.to_state in NEEDS_ACKNOWLEDGEMENT for alarm in alarms)
     stale = sum(one.stale for one in assets)
@@ -57,6 +57,7 @@ def fleet_counts(assets: Sequence[LiveAsset]) -> list[Kpi]:
         Kpi("anomalous", "▲ Anomalous now", str(anomalous)),
         Kpi("open-alarms", "Open alarms", str(len(alarms)), f"{waiting} not acknowledged" if waiting else "none waits"),
         *by_risk,
+        Kpi("not-judged", NOT_JUDGED.text.capitalize(), str(risks.get(NOT_JUDGED.word, 0)), "never calibrated"),
     ]
 
 
@@ -71,8 +72,9 @@ def fleet_table(assets: Sequence[LiveAsset], health: Callable[[str], Course | No
     for one in assets:
         update = one.update
         rows.append({
-            "Asset": update.asset_id, "Risk": [mark(RISKS, update.risk).text], "Health": update.health,
-            "Status": [status_mark(one).text], "Score": update.score, "Trend": trend(health(update.asset_id)),
+            "Asset": update.asset_id, "Risk": [risk_mark(one).text], "Health": update.health if one.judged else None,
+            "Status": [status_mark(one).text], "Score": update.score,
+            "Trend": trend(health(update.asset_id) if one.judged else None),
             "Alarms": _alarms(one), "Newest": ago(one.age), "Phase": _phase(update.phase),
             "Why": update.reason, "Type": update.asset_type,
         })  # fmt: skip

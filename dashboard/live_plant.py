@@ -6,13 +6,13 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dashboard.link import Heard, Link, judge
+from dashboard.link import SILENT_AFTER_S, Heard, Link, LinkState, judge
 from dashboard.rings import SPAN_S, History, Ring
 from smart_sentry.contracts.live import AlarmUpdate, AssetGone, AssetUpdate, LiveState
 from smart_sentry.errors import ServiceRefused, SmartSentryError
@@ -35,13 +35,15 @@ class LiveAsset:
         update: its newest reading and what was said of it.
         alarms: its open alarms, the longest-standing first.
         age: seconds since its newest reading came in.
-        stale: whether that is longer than its type allows.
+        stale: whether that is longer than its type allows, or than 5 s while feed or service is away.
+        judged: whether anything was ever said of its condition, as far as was heard: without a baseline nothing is.
     """
 
     update: AssetUpdate
     alarms: tuple[AlarmUpdate, ...]
     age: float
     stale: bool
+    judged: bool = True
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,7 @@ class LivePlant:
         self._arrived: dict[str, float] = {}
         self._alarms: dict[str, AlarmUpdate] = {}
         self._rings: dict[str, Ring] = {}
+        self._judged: set[str] = set()
         self._started = clock()
         self._feed_heard: float | None = None
         self._answered: float | None = None
@@ -124,7 +127,7 @@ class LivePlant:
         """The plant as it stands now."""
         with self._lock:
             updates, arrived, alarms = dict(self._updates), dict(self._arrived), list(self._alarms.values())
-            heard, clock = self._heard, self._clock()
+            judged, heard, clock = set(self._judged), self._heard, self._clock()
         of: dict[str, list[AlarmUpdate]] = {}
         for alarm in sorted(alarms, key=lambda one: (one.time, one.alarm_id)):
             of.setdefault(alarm.asset_id, []).append(alarm)
@@ -132,8 +135,11 @@ class LivePlant:
         for name, update in sorted(updates.items()):
             age = max(clock - arrived[name], 0.0)
             stale = age > self._patience(update.asset_type)
-            assets[name] = LiveAsset(update, tuple(of.get(name, ())), age, stale)
-        return PlantView(self._now(), assets, judge(heard(clock, assets.values()), self._service))
+            assets[name] = LiveAsset(update, tuple(of.get(name, ())), age, stale, name in judged)
+        link = judge(heard(clock, assets.values()), self._service)
+        if link.state in (LinkState.DOWN, LinkState.SILENT):  # a source is away: nobody is waited for
+            assets = {name: replace(one, stale=one.age > SILENT_AFTER_S) for name, one in assets.items()}
+        return PlantView(self._now(), assets, link)
 
     def history(self, asset_id: str, span_s: float = SPAN_S) -> History | None:
         """The last readings of an asset; None where it is not known."""
@@ -226,6 +232,8 @@ class LivePlant:
                 ago = max(self._now() - update.received, 0.0)
             self._arrived[name] = self._clock() - ago
         self._updates[name] = update
+        if update.score is not None or update.degradation > 0:
+            self._judged.add(name)
         signals, ring = tuple(update.values), self._rings.get(name)
         if ring is None or ring.signals != signals or (before is None and update.time < ring.newest):
             self._rings[name] = ring = Ring(signals)
@@ -239,6 +247,7 @@ class LivePlant:
             return
         for kept in (self._updates, self._arrived, self._rings):
             kept.pop(asset_id, None)
+        self._judged.discard(asset_id)
         self._alarms = {name: alarm for name, alarm in self._alarms.items() if alarm.asset_id != asset_id}
 
     def _ask(self) -> None:

@@ -46,6 +46,7 @@ STYLE = """
   background: currentColor; }
 .ss-reasons { border-left: 5px solid #D55E00; padding: 0.35rem 0.7rem; border-radius: 0.3rem;
   background: color-mix(in srgb, #D55E00 10%, transparent); overflow-wrap: anywhere; }
+.ss-reasons.ss-old { border-left-color: #E69F00; background: color-mix(in srgb, #E69F00 12%, transparent); }
 .ss-reasons.ss-well { border-left-color: #009E73; background: color-mix(in srgb, #009E73 9%, transparent); }
 .ss-title { font-weight: 600; font-size: 0.95rem; padding: 0.45rem 0; }
 .ss-alarm { overflow-wrap: anywhere; line-height: 1.7; }

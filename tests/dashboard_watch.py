@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from dashboard_stage import Page
 from selenium.webdriver import Chrome
 
@@ -28,7 +30,9 @@ document.addEventListener('click', () => {
 return Object.entries(checks).filter(([, check]) => check()).map(([name]) => name);
 """
 CHANGES = 4
-CHANGE_WITHIN_S = 2.0
+BESIDE_OTHERS = 3.0 if "PYTEST_XDIST_WORKER" in os.environ else 1.0
+"""How much longer everything takes where the suite's other tests run on the same two cores: alone it has to keep the figures."""
+CHANGE_WITHIN_S = 2.0 * BESIDE_OTHERS
 _SPANS = f".st-key-signal_chart svg path[fill='{VERMILLION}' i]"
 
 

@@ -44,7 +44,7 @@ def section(name: str) -> None:
     _live(name)
 
 
-@st.fragment(run_every=1.0)
+@st.fragment(run_every=0.5)
 def _live(name: str) -> None:
     plant = session.plant()
     asset, history = plant.view().assets.get(name), plant.history(name)
@@ -65,11 +65,15 @@ def _normal(asset: LiveAsset) -> dict[str, Normal]:
     if asset.update.prediction is not None:
         return {}
     answer = session.read(_BASELINE, _BASELINE_AGE_S, asset_id=asset.update.asset_id)
-    return normal_signals(None if answer.problem else answer.value, asset.update.phase)
+    return normal_signals(answer.value, asset.update.phase)
 
 
 def _reasons(asset: LiveAsset) -> str:
     update = asset.update
+    if asset.stale:
+        since = escaped(session.zone().full(session.plant().view().now - asset.age))
+        text = f"<b>No reading has come since {since}.</b> What is shown is how it stood then. {escaped(update.reason)}"
+        return f'<div class="ss-reasons ss-old">{text}</div>'
     if update.reason:
         heading = "Why" if update.flag else "Noted"
         look = "" if update.flag else " ss-well"

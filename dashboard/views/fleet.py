@@ -8,6 +8,7 @@ from typing import Any
 import streamlit as st
 
 from dashboard import session
+from dashboard.figures import NOT_JUDGED
 from dashboard.fleet_table import ANY, chosen_assets, fleet_counts, fleet_table
 from dashboard.link import LinkState
 from dashboard.live_plant import LiveAsset, PlantView
@@ -37,7 +38,7 @@ def _filters(assets: Mapping[str, LiveAsset]) -> None:
         "Search", key="fleet_search", placeholder="name, type or reason", icon=":material/search:", live=True
     )
     kind.selectbox("Type", [ANY, *types], key="fleet_type")
-    risk.selectbox("Risk", [ANY, *RISKS], key="fleet_risk")
+    risk.selectbox("Risk", [ANY, *RISKS, NOT_JUDGED.word], key="fleet_risk")
     chosen = jump.selectbox("Open an asset", list(assets), index=None, placeholder="type its name", key="fleet_jump")
     if chosen is not None:
         st.switch_page(st.session_state.asset_page, query_params={"asset": chosen})
@@ -94,10 +95,10 @@ def _picked() -> None:
 
 def _columns() -> dict[str, Any]:
     config = st.column_config
-    marks = [f"{mark.icon} {mark.word}" for mark in RISKS.values()]
+    marks = [*RISKS.values(), NOT_JUDGED]
     return {
         "Asset": config.TextColumn(width=170),
-        "Risk": config.MultiselectColumn(options=marks, color=[mark.colour for mark in RISKS.values()], width=120),
+        "Risk": config.MultiselectColumn(options=[its.text for its in marks], color=[its.colour for its in marks], width=125),
         "Health": config.ProgressColumn(min_value=0, max_value=100, format="%.0f", width=105),
         "Status": config.MultiselectColumn(
             options=["● NORMAL", "▲ ANOMALY", "– NOT JUDGED", "◌ NO DATA"],

@@ -447,7 +447,7 @@ def _calibrate_running(asset_type: str | None, minutes: float, service: str | No
 
     settings = load_settings()
     key = settings.api_key.get_secret_value() if settings.api_key else None
-    with ServiceClient(service or f"http://127.0.0.1:{settings.port}", key) as client:
+    with ServiceClient(service or settings.service_address, key) as client:
         known = client.get("/api/v1/assets")
         assets = [one["asset_id"] for one in known if asset_type in (None, one["asset_type"])]
         with Progress(transient=True) as progress:

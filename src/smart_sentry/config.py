@@ -125,7 +125,7 @@ class Settings(BaseSettings):
     )
     service_url: str | None = Field(
         default=None,
-        description="address of the running service that the dashboard asks; default: this machine's `port`",
+        description="address of the running service that dashboard, commands and flows ask; default: this machine's `port`",
     )
     dashboard_port: int = Field(default=8501, ge=1, le=65535, description="port of the operators' dashboard")
     report_time_zone: str = Field(default="UTC", description="IANA name of the time zone of every time in a report")

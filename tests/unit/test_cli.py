@@ -71,7 +71,7 @@ def test_commands_are_those_that_the_documentation_names() -> None:
         "phases", "phases study", "asset", "asset check", "asset new", "calibrate", "score", "simulate", "monitor", "demo-motor",
         "demo-plant", "demo-stream",
         "services", "services start", "services stop", "services status", "stream", "stream replay", "stream dead-letters",
-        "stream work", "stream throughput", "live", "report", "drift",
+        "stream work", "stream throughput", "live", "dashboard", "report", "drift",
         "recalibrate", "recalibrations", "recalibrations list", "recalibrations approve", "recalibrations reject",
         "baselines", "baselines list", "baselines diff", "baselines rollback",
         "demo-drift", "schedule", "models", "models list", "models promote", "models rollback",

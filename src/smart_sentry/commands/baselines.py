@@ -76,7 +76,7 @@ def rollback(
 
     settings = load_settings()
     key = settings.api_key.get_secret_value() if settings.api_key else None
-    with ServiceClient(service or f"http://127.0.0.1:{settings.port}", key) as client:
+    with ServiceClient(service or settings.service_address, key) as client:
         body = {"asset_id": asset, "author": author, "reason": reason}
         told = client.post("/api/v1/calibration/rollback", body)
     typer.echo(f"{asset}: baseline {told['baseline_version']} is active again")

@@ -123,7 +123,7 @@ def _client(service: str | None) -> ServiceClient:
 
     settings = load_settings()
     key = settings.api_key.get_secret_value() if settings.api_key else None
-    return ServiceClient(service or f"http://127.0.0.1:{settings.port}", key)
+    return ServiceClient(service or settings.service_address, key)
 
 
 def _decide(

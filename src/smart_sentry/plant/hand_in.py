@@ -33,7 +33,7 @@ def hand_in(settings: Settings, findings: Sequence[Finding]) -> Taken:
     stored: list[tuple[str, int]] = []
     unknown: list[str] = []
     try:
-        with ServiceClient(f"http://127.0.0.1:{settings.port}", key) as client:
+        with ServiceClient(settings.service_address, key) as client:
             for first in range(0, len(findings), _AT_ONCE):
                 body = {"findings": [_told(one) for one in findings[first : first + _AT_ONCE]]}
                 answer = client.post(PATH, body)

@@ -29,7 +29,7 @@ def open_workshop(
         ConfigurationError, StoreUnavailable, ServiceRefused: of settings, database and address.
     """
     key = None if settings.api_key is None else settings.api_key.get_secret_value()
-    address = service or f"http://127.0.0.1:{settings.port}"
+    address = service or settings.service_address
     with ServiceClient(address, key) as client, Store(settings.database_url) as store:
         yield Workshop(
             store, load_asset_types(settings), settings.models_folder, client, author,

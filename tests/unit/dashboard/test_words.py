@@ -124,6 +124,17 @@ class TestKeyFigures:
         assert said(kpis, "status").startswith("– NOT JUDGED")
         assert said(kpis, "rul") == "– not calibrated yet"
 
+    def test_nothing_is_called_healthy_that_was_never_judged(self) -> None:
+        never = replace(live(update(score=None)), judged=False)
+        kpis = key_figures(never, STATUS | {"baseline_version": None}, PUMP)
+        assert said(kpis, "risk").startswith("– NOT JUDGED")
+        assert (said(kpis, "health"), said(kpis, "grade")) == ("– not judged yet", "– A best, F worst")
+        counts = {one.key: one.value for one in fleet_counts([never, live(update("b"))])}
+        assert (counts["risk-low"], counts["not-judged"]) == ("1", "1")
+        row = fleet_table([never], lambda _: None).iloc[0]
+        assert row["Risk"] == ["– NOT JUDGED"]
+        assert row["Health"] is None
+
 
 class TestFleet:
     def test_the_one_that_needs_attention_is_first(self) -> None:
