@@ -57,14 +57,19 @@ class RecalibrationWatch:
             watched = [one for one in batch.recalibrations.history(open_only=True) if one.state == "WATCHING"]
         for found in watched:
             try:
+                against = self._against(found)  # which reads much, while readings go on being judged
                 with self._plant.lock:
-                    self._look_at(found)
+                    self._act(found, against)
             except UnknownAsset:
                 continue  # it was purged since
             except ActionRefused as moved:
                 _log.info("recalibration %d: %s", found.number, moved)
 
-    def _look_at(self, found: Recalibration) -> None:
+    def _against(self, found: Recalibration) -> list[str]:
+        kind = self._plant.calibrated_watch_of(found.asked.asset_id).asset_type
+        return objections(self._since(found), kind.detection.false_alarm_budget)
+
+    def _act(self, found: Recalibration, against: list[str]) -> None:
         plant, asset = self._plant, found.asked.asset_id
         with plant.store.view() as batch:
             active = batch.baselines.active(asset)
@@ -78,8 +83,6 @@ class RecalibrationWatch:
             return
         if newest is None or not plant.is_switched(asset):
             return
-        watch = plant.calibrated_watch_of(asset)
-        against = objections(self._since(found), watch.asset_type.detection.false_alarm_budget)
         if against:
             self._take_back(found, against)
         elif found.watch_until is not None and newest >= found.watch_until:
