@@ -10,7 +10,7 @@ INSTALLED := $(VENV)/.installed
 PYTHONS := python3.11 python3.12 python3.13 python3
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help install dashboard demo motor demo-motor demo-plant demo-stream demo-drift schedule test check lint browser servers bench bench-stream chaos ui serve services services-stop lock clean
+.PHONY: help install dashboard demo motor demo-motor demo-plant demo-stream demo-drift schedule test test-long check lint browser servers bench bench-stream chaos ui serve services services-stop lock clean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*  ## ' $(MAKEFILE_LIST) | sed -E 's/:.*  ## /\t/' | while IFS=$$'\t' read -r name text; do printf '  make %-13s %s\n' "$$name" "$$text"; done
@@ -39,6 +39,9 @@ schedule: $(INSTALLED)  ## Prefect's server, and every flow of prefect.yaml on i
 
 test: $(INSTALLED) browser servers  ## run every test
 	python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 10
+
+test-long: $(INSTALLED) browser servers  ## run the tests that take minutes each: whole demos, the dashboard under load
+	python -m pytest -m long
 
 chaos: $(INSTALLED) servers  ## kill, restart and stop everything that the stream worker needs, for many minutes
 	SMART_SENTRY_CHAOS=long python -m pytest tests/chaos

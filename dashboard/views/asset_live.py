@@ -44,7 +44,7 @@ def section(name: str) -> None:
     _live(name)
 
 
-@st.fragment(run_every=0.5)
+@st.fragment(run_every=1.0)
 def _live(name: str) -> None:
     plant = session.plant()
     asset, history = plant.view().assets.get(name), plant.history(name)

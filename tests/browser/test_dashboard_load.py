@@ -22,6 +22,8 @@ from dashboard_stage import Page, Stage, open_stage
 from dashboard_watch import BESIDE_OTHERS
 from selenium.webdriver import Chrome
 
+pytestmark = pytest.mark.long
+
 LONG = os.environ.get("SMART_SENTRY_LONG") == "1"
 MINUTES = 10.0 if LONG else 0.5
 ASSETS, RATE = 500, 50

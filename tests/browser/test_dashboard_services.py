@@ -10,6 +10,8 @@ from dashboard_watch import CHANGE_WITHIN_S, await_changes, watch_changes
 from postgres_server import folder_for_all
 from selenium.webdriver import Chrome
 
+pytestmark = pytest.mark.long
+
 ASSET = "quick_01"
 
 

@@ -18,6 +18,7 @@ KINDS = ("sensor replaced", "mechanical wear")
 
 
 @pytest.mark.timeout(1800)
+@pytest.mark.long
 def test_mended_motor_is_recalibrated_by_the_automation_and_the_worn_one_is_not(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -19,6 +19,8 @@ import pytest
 from smart_sentry.servers import answers, free_port
 from smart_sentry.simulation.orders import simulated_machines
 
+pytestmark = pytest.mark.long
+
 PROJECT = Path(__file__).parents[2]
 PROGRAM = str(Path(sys.executable).with_name("smart-sentry"))
 PATIENCE_S = 300.0
