@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ class Round:
     environment: dict[str, str]
     flow_run: dict[str, Any]
     log: str
+    began: str
 
 
 @pytest.fixture(scope="module")
@@ -45,9 +47,11 @@ def done(tmp_path_factory: pytest.TempPathFactory, prefect_server: PrefectServer
         home, PREFECT_API_URL=f"{prefect_server.address}/api", SMART_SENTRY_DATABASE=fleet.source.database_url,
         SMART_SENTRY_PORT=str(free_port()),  # no service runs: the flow opens the plant itself
     )  # fmt: skip
+    began = datetime.now(UTC).isoformat()
+    before = {one["id"] for one in prefect_server.flow_runs()}  # of other files' tests
     log = run_program(["pipelines.monitoring"], home, environment, patience_s=900)
-    (run,) = [one for one in prefect_server.flow_runs() if one["parameters"].get("hours") == 24.0]
-    return Round(fleet, prefect_server, environment, run, log)
+    (run,) = [one for one in prefect_server.flow_runs() if one["id"] not in before]
+    return Round(fleet, prefect_server, environment, run, log, began)
 
 
 def test_flow_ends_well_with_a_task_a_round(done: Round) -> None:
@@ -75,10 +79,10 @@ def test_events_say_what_moved_and_only_the_explained_proposes_a_recalibration(d
     with done.fleet.store.view() as batch:
         numbers = {name: one.finding_id for name, one in batch.drift_findings.latest().items()}
     deadline = time.monotonic() + 60
-    while len(found := events(done.server, "smart-sentry.drift.finding")) < len(MOVED) and time.monotonic() < deadline:
+    while len(found := events(done, "smart-sentry.drift.finding")) < len(MOVED) and time.monotonic() < deadline:
         time.sleep(0.5)
     assert {one["payload"]["asset_id"]: one["payload"]["verdict"] for one in found} == MOVED
-    (proposed,) = events(done.server, "smart-sentry.drift.recalibration-proposed")
+    (proposed,) = events(done, "smart-sentry.drift.recalibration-proposed")
     assert proposed["resource"]["prefect.resource.id"] == "smart-sentry.asset.pump mended"
     assert proposed["payload"]["finding_id"] == numbers["pump mended"]
     assert "Impeller renewed." in proposed["payload"]["reason"]
@@ -107,6 +111,8 @@ def test_command_prints_the_same_verdicts(done: Round, tmp_path: Path) -> None:
     assert page.stat().st_size > 100_000
 
 
-def events(server: PrefectServer, name: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = server.post("/events/filter", {"filter": {"event": {"name": [name]}}})["events"]
+def events(done: Round, name: str) -> list[dict[str, Any]]:
+    """Those of this round: other files' tests use the same server."""
+    wanted = {"event": {"name": [name]}, "occurred": {"since": done.began}}
+    found: list[dict[str, Any]] = done.server.post("/events/filter", {"filter": wanted})["events"]
     return found

@@ -85,7 +85,7 @@ class Scheduler:
 
     def end(self) -> int:
         os.kill(self.process.pid, signal.SIGTERM)
-        return self.process.wait(60)
+        return self.process.wait(180)  # Prefect gives each flow run that it stops 30 s
 
 
 @pytest.fixture(scope="module")
