@@ -14,6 +14,8 @@ from chaos_input import Plan, plan_of
 from chaos_stage import Sender, Stage, make_home, stage
 from services_fixture import Services
 
+pytestmark = pytest.mark.long
+
 SESSION_S = 6.0
 
 

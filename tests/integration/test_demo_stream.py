@@ -29,6 +29,8 @@ from smart_sentry.prognosis.scored_fleet import ScoredFleet
 from smart_sentry.services.catalog import services_of
 from smart_sentry.services.control import start, status, stop
 
+pytestmark = pytest.mark.long
+
 
 def trained(champion: SmallChampion, home: Path) -> None:
     """What training leaves behind: bundle, package and evaluation of the whole test set."""

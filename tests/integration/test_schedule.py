@@ -130,6 +130,7 @@ def test_proposal_starts_one_recalibration_of_its_asset_however_often_it_comes(s
     ]
 
 
+@pytest.mark.long
 def test_stop_in_the_middle_ends_everything_and_the_next_start_goes_on(scheduler: Scheduler) -> None:
     scheduler.wait_for((scheduler.checkout / "began").exists, 60)
     assert scheduler.end() == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import re
 import signal
 import subprocess
 import sys
@@ -214,6 +215,16 @@ def assert_exactly_once(found: Stage, expected: dict[str, list[tuple[Any, ...]]]
         assert len(told[asset]) == ROWS
 
 
+def await_handler(pid: int, patience_s: float = 60.0) -> None:
+    """Until a process answers SIGTERM itself."""
+    deadline = time.monotonic() + patience_s
+    while (
+        not int(re.search(r"SigCgt:\s*(\w+)", Path(f"/proc/{pid}/status").read_text())[1], 16) >> signal.SIGTERM - 1 & 1
+    ):
+        assert time.monotonic() < deadline, "it has not set a handler"
+        time.sleep(0.1)
+
+
 @pytest.mark.timeout(240)
 def test_workers_that_are_killed_store_each_reading_once_and_judge_as_one_that_was_not(
     services: Services,
@@ -234,6 +245,7 @@ def test_workers_that_are_killed_store_each_reading_once_and_judge_as_one_that_w
             process.wait(10)
         last = found.worker()
         found.wait_for(len(messages))
+        await_handler(last.pid)  # those before it may have stored everything while it was starting
         last.send_signal(signal.SIGTERM)
         began = time.monotonic()
         assert last.wait(15) == 0

@@ -26,6 +26,8 @@ from smart_sentry.stream.producer import Producer
 from smart_sentry.stream.replay import send_replay
 from smart_sentry.stream.sources import Clock, of_dataset
 
+pytestmark = pytest.mark.long
+
 TOPIC = "switch"
 PROMISED_S = 5.0
 
