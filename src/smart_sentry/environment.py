@@ -30,7 +30,10 @@ QUICK_START = {
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
 }
 
-SHOWN_IN_PREFECT = {"PREFECT_LOGGING_EXTRA_LOGGERS": "smart_sentry"}
+SHOWN_IN_PREFECT = {
+    "PREFECT_LOGGING_EXTRA_LOGGERS": "smart_sentry",
+    "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",  # outside of a flow there is no flow run's log
+}
 """What the stages log stands in the flow run's log."""
 
 

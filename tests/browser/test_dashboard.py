@@ -17,6 +17,8 @@ from selenium.webdriver import Chrome
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
 
+pytestmark = pytest.mark.long
+
 WARNING_WITHIN_S = 5.0 * BESIDE_OTHERS
 QUICK, JAPANESE, _ = ASSETS
 OPERATOR = "Ada Lovelace"

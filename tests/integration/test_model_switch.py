@@ -40,6 +40,8 @@ from smart_sentry.stores.store import Store
 from smart_sentry.tracking.mlflow_tracking import Tracker
 from smart_sentry.tracking.model_registry import ModelRegistry
 
+pytestmark = pytest.mark.long
+
 FIGURES = ValidationFigures(validated_on="tiny", f1=0.9, average_precision=0.95)
 PROMISED_S = 5.0
 

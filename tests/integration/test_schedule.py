@@ -26,6 +26,8 @@ import time
 from pathlib import Path
 from prefect import flow
 
+pytestmark = pytest.mark.long
+
 @flow(name="recalibrate")
 def recalibrate(asset_id: str, finding_id: int | None = None, reason: str = "", author: str = "schedule") -> None:
     Path("began").write_text(asset_id)
@@ -130,7 +132,6 @@ def test_proposal_starts_one_recalibration_of_its_asset_however_often_it_comes(s
     ]
 
 
-@pytest.mark.long
 def test_stop_in_the_middle_ends_everything_and_the_next_start_goes_on(scheduler: Scheduler) -> None:
     scheduler.wait_for((scheduler.checkout / "began").exists, 60)
     assert scheduler.end() == 0

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 from plant_fixture import PUMP, sqlite_in
 from recalibration_fixture import ASSET, MOVED, Moved, pump_at_new_duty
@@ -20,6 +21,8 @@ from smart_sentry.plant.recalibration_run import PATH
 from smart_sentry.stores import alarm_log
 from smart_sentry.stores.drift_findings import Finding
 from smart_sentry.stores.notes import Note
+
+pytestmark = pytest.mark.long
 
 
 def environment(moved: Moved, prefect: PrefectServer, **more: str) -> dict[str, str]:
