@@ -37,7 +37,7 @@ demo-drift: $(INSTALLED)  ## a motor fleet drifts: findings, automation, safe re
 schedule: $(INSTALLED)  ## Prefect's server, and every flow of prefect.yaml on its schedule
 	smart-sentry schedule
 
-test: $(INSTALLED) browser servers  ## run every test
+test: $(INSTALLED) browser servers  ## run the tests, but for those of minutes each
 	python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 10
 
 test-long: $(INSTALLED) browser servers  ## run the tests that take minutes each: whole demos, the dashboard under load
