@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 
 import numpy as np
 
@@ -13,6 +12,7 @@ from smart_sentry.plant.condition_watch import ANOMALY, ConditionWatch
 from smart_sentry.plant.plant import Plant
 from smart_sentry.plant.recalibration_rules import POLICY
 from smart_sentry.plant.recalibrations import Recalibrations
+from smart_sentry.plant.rounds import Rounds
 from smart_sentry.recalibration.watching import Watched, objections
 from smart_sentry.stores.recalibrations import Recalibration
 from smart_sentry.stores.span import Span
@@ -24,7 +24,7 @@ _MOST_ASSESSMENTS = 50_000
 _log = logging.getLogger(__name__)
 
 
-class RecalibrationWatch:
+class RecalibrationWatch(Rounds):
     """Watches promoted baselines until their watch period ends.
 
     Args:
@@ -34,18 +34,8 @@ class RecalibrationWatch:
     """
 
     def __init__(self, plant: Plant, recalibrations: Recalibrations, every_seconds: float = EVERY_SECONDS) -> None:
-        self._plant, self._recalibrations, self._every_seconds = plant, recalibrations, every_seconds
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="recalibration watch", daemon=True)
-
-    def start(self) -> None:
-        """Goes to work at once, and then once in each interval."""
-        self._thread.start()
-
-    def close(self) -> None:
-        """Stops after the round that is running."""
-        self._stop.set()
-        self._thread.join()
+        super().__init__("recalibration watch", "what was promoted is not watched", every_seconds)
+        self._plant, self._recalibrations = plant, recalibrations
 
     def round(self) -> None:
         """Looks at every baseline under watch, once.
@@ -117,17 +107,6 @@ class RecalibrationWatch:
             np.array([one.flag for one in judged], dtype=np.bool_),
             np.array([one.degradation for one in steps], dtype=np.float64), tuple(alarms),
         )  # fmt: skip
-
-    def _run(self) -> None:
-        while True:
-            try:
-                self.round()
-            except SmartSentryError as problem:
-                _log.warning("recalibrations are not watched: %s", problem)
-            except Exception:  # noqa: BLE001 - the outermost loop of a background thread: the next round may do better
-                _log.exception("watching recalibrations: the round failed")
-            if self._stop.wait(self._every_seconds):
-                return
 
 
 def settle_recalibrations(plant: Plant) -> None:

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 
-from smart_sentry.errors import StoreUnavailable
 from smart_sentry.plant.plant import Plant
+from smart_sentry.plant.rounds import Rounds
 from smart_sentry.stores.store import Store
 
 _log = logging.getLogger(__name__)
 _DAY_SECONDS = 86_400.0
 
 
-class Retention:
+class Retention(Rounds):
     """Deletes readings, windows and assessments of a plant that are too old.
 
     Args:
@@ -25,18 +24,12 @@ class Retention:
     """
 
     def __init__(self, plant: Plant, days: float, every_seconds: float = 3600.0) -> None:
-        self._plant, self._days, self._every_seconds = plant, days, every_seconds
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="retention", daemon=True)
+        super().__init__("retention", "nothing was deleted", every_seconds)
+        self._plant, self._days = plant, days
 
-    def start(self) -> None:
-        """Goes to work at once, and then once in each interval."""
-        self._thread.start()
-
-    def close(self) -> None:
-        """Stops after the transaction that is running."""
-        self._stop.set()
-        self._thread.join()
+    def round(self) -> dict[str, int]:
+        """As `retire`."""
+        return self.retire()
 
     def retire(self) -> dict[str, int]:
         """One round. What the stored state of the monitors does not hold yet stays: a restart would need it.
@@ -53,17 +46,6 @@ class Retention:
             plant.save(batch)
             through = batch.readings.last_number()
         return _retire(plant.store, before, through, self._stop.is_set)
-
-    def _run(self) -> None:
-        while True:
-            try:
-                self.retire()
-            except StoreUnavailable as problem:
-                _log.warning("retention: nothing was deleted: %s", problem)
-            except Exception:  # noqa: BLE001 - the outermost loop of a background thread: the next round may do better
-                _log.exception("retention: the round failed")
-            if self._stop.wait(self._every_seconds):
-                return
 
 
 def retire_stored(store: Store, days: float, now: float, watched: Iterable[str] | None) -> dict[str, int]:
