@@ -20,13 +20,13 @@ from smart_sentry.servers import answers, free_port, stop
 
 PROPOSED = "smart-sentry.drift.recalibration-proposed"
 ODD_NAME = "motor & <7> 'x'"
+pytestmark = pytest.mark.long
+
 WAITING = '''
 """Stands for the flow of the same name: it takes the same parameters, and its time."""
 import time
 from pathlib import Path
 from prefect import flow
-
-pytestmark = pytest.mark.long
 
 @flow(name="recalibrate")
 def recalibrate(asset_id: str, finding_id: int | None = None, reason: str = "", author: str = "schedule") -> None:
