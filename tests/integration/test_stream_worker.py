@@ -26,6 +26,7 @@ from sqlalchemy import create_engine, text
 
 from smart_sentry.contracts.alarms import AlarmAction, AlarmState
 from smart_sentry.errors import ActionRefused, ChecksumMismatch, NoWorker, UnknownAsset
+from smart_sentry.plant import active_baseline
 from smart_sentry.plant.condition_watch import ConditionWatch
 from smart_sentry.plant.incoming import Incoming
 from smart_sentry.plant.plant import Plant
@@ -378,7 +379,7 @@ def test_what_operators_ask_is_done_by_the_worker_that_watches_the_asset(
         new = encode(replace(sick, asset_ids=["fresh"] * ROWS), Layout(PUMP), Form.BINARY, "test")
         found.send(new[600:700])
         _wait_until(lambda: _scores(store, "fresh") == [None] * 100)
-        plant.commission("fresh", baseline(rows=300, seed=9, asset_id="fresh"), "Ann")
+        active_baseline.commission(plant, "fresh", baseline(rows=300, seed=9, asset_id="fresh"), "Ann")
         _wait_until(lambda: not _waiting(store))
         found.send(new[700:800])
         _wait_until(lambda: len(_scores(store, "fresh")) == 200)
@@ -386,17 +387,17 @@ def test_what_operators_ask_is_done_by_the_worker_that_watches_the_asset(
         assert asset_status(plant, "fresh").system_state == "MONITORING"
 
         first = plant.calibrated_watch_of("fresh").baselines.history("fresh")[-1]
-        plant.commission("fresh", baseline(rows=300, seed=10, asset_id="fresh"), "Ann")
+        active_baseline.commission(plant, "fresh", baseline(rows=300, seed=10, asset_id="fresh"), "Ann")
         _wait_until(lambda: not _waiting(store))
         began = time.monotonic()
-        assert plant.roll_back("fresh", "Ann", "too many flags") == first
+        assert active_baseline.roll_back(plant, "fresh", "Ann", "too many flags") == first
         _wait_until(lambda: not _waiting(store))
         assert time.monotonic() - began < 5.0
-        plant.commission("fresh", baseline(rows=300, seed=11, asset_id="fresh"), "Ann")
+        active_baseline.commission(plant, "fresh", baseline(rows=300, seed=11, asset_id="fresh"), "Ann")
         arrays = own / PUMP.name / "baselines" / "fresh" / first / "baseline.npz"
         arrays.write_bytes(arrays.read_bytes() + b"!")
         with pytest.raises(ChecksumMismatch):
-            plant.roll_back("fresh", "Ann", "too many flags")
+            active_baseline.roll_back(plant, "fresh", "Ann", "too many flags")
         _wait_until(lambda: "model" in _alarms(store, "fresh"))
         assert plant.calibrated_watch_of("fresh").baselines.history("fresh")[-1] != first
 

@@ -19,6 +19,7 @@ from smart_sentry.api.recalibration import add_recalibration_routes
 from smart_sentry.contracts import monitoring as messages
 from smart_sentry.contracts.alarms import AlarmAction
 from smart_sentry.contracts.prediction import ErrorDetail
+from smart_sentry.plant import active_baseline
 from smart_sentry.plant.alarm_figures import alarm_figures
 from smart_sentry.plant.purge import purge
 from smart_sentry.plant.status import asset_status, baseline_of, plant_status
@@ -80,7 +81,7 @@ def _add_calibration(router: APIRouter, desk: Desk, may: dict[str, Any]) -> None
         summary="Make the baseline before the active one active again",
     )  # fmt: skip
     def roll_back(asked: messages.RollbackRequest) -> messages.RolledBack:
-        version = desk.plant.roll_back(asked.asset_id, asked.author, asked.reason)
+        version = active_baseline.roll_back(desk.plant, asked.asset_id, asked.author, asked.reason)
         return messages.RolledBack(asset_id=asked.asset_id, baseline_version=version)
 
     @router.get("/monitoring/status", tags=["monitoring"], dependencies=may["read"], summary="The plant, and one asset")

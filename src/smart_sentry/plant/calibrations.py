@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from smart_sentry.detection.baseline import Acceptance, Baseline
 from smart_sentry.detection.calibration import LEAST_READINGS, Readings, calibrate
 from smart_sentry.errors import InsufficientData, SmartSentryError, StateForbids, TrackingFailed
+from smart_sentry.plant import active_baseline
 from smart_sentry.plant.plant import Plant
 from smart_sentry.stores.asset_states import AssetState, State
 from smart_sentry.stores.span import Span
@@ -118,7 +119,7 @@ class Calibrations:
             kind = self._plant.watch_of(asset_id).asset_type
             created = datetime.fromtimestamp(self._plant.clock(), UTC).isoformat(timespec="seconds")
             baseline = calibrate(asset_id, kind, readings, created=created, seed=_SEED)
-            version = self._plant.commission(asset_id, baseline, author, readings)
+            version = active_baseline.commission(self._plant, asset_id, baseline, author, readings)
             self._tell(self._accepted(asset_id, baseline, version, len(readings.seconds)))
         except SmartSentryError as problem:
             self._give_up(asset_id, before, "refused", str(problem))

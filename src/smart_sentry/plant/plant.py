@@ -21,9 +21,7 @@ from numpy.typing import NDArray
 from smart_sentry.assets import AssetType
 from smart_sentry.bundle import Bundle
 from smart_sentry.contracts.alarms import AlarmAction, AlarmTransition
-from smart_sentry.detection.baseline import Baseline
-from smart_sentry.detection.calibration import Readings
-from smart_sentry.errors import ActionRefused, ChecksumMismatch, ModelUnavailable, StateForbids, UnknownAsset
+from smart_sentry.errors import ActionRefused, UnknownAsset
 from smart_sentry.feed.judged_rows import JudgedRows
 from smart_sentry.feed.publisher import FeedPublisher
 from smart_sentry.plant.condition_watch import ConditionWatch
@@ -154,7 +152,7 @@ class Plant:
         except Busy:
             raise
         except BaseException:
-            self._recover()  # the monitors may be ahead of the database
+            self.recover()  # the monitors may be ahead of the database
             raise
         self._publish(verdicts, now)
         return Taken(new, flags, tuple(moved for verdict in verdicts for moved in verdict.transitions))
@@ -180,7 +178,8 @@ class Plant:
         many = self._unsaved + more >= SNAPSHOT_READINGS and age >= SNAPSHOT_PAUSE_SECONDS
         return many or age >= SNAPSHOT_SECONDS
 
-    def _recover(self) -> None:
+    def recover(self) -> None:
+        """After a transaction that failed: the monitors may be ahead of the database, which is right."""
         self.restore()
 
     def _tell_broken(self) -> None:
@@ -220,7 +219,7 @@ class Plant:
                     self.save(batch)
             except BaseException:
                 self._failure_model = before
-                self._recover()
+                self.recover()
                 raise
         _log.warning(
             "%s judges from now on%s", model.version, "" if before is None else f", in place of {before.version}"
@@ -285,102 +284,28 @@ class Plant:
         self.watch_of(asset_id)
         return self._type_of[asset_id]
 
-    def commission(self, asset_id: str, baseline: Baseline, author: str, readings: Readings | None = None) -> str:
-        """Makes a baseline the active one, keeps the readings it was learnt from, and returns its version."""
-        with self.lock:
-            watch = self.calibrated_watch_of(asset_id)
-            version = watch.baselines.add(baseline, readings)
-            try:
-                self._switch(watch, asset_id, author, "calibrate", {"grade": baseline.acceptance.grade})
-            except BaseException:
-                if watch.baselines.history(asset_id)[:-1]:
-                    watch.baselines.roll_back(asset_id)
-                else:
-                    watch.baselines.put_aside(asset_id)
-                    watch.baselines.remove_aside(asset_id)
-                self._recover()
-                raise
-            self.state_condition(asset_id, MODEL, False, author, "a new baseline is active")
-            return version
-
-    def promote(self, asset_id: str, version: str, author: str, also: Callable[[Batch], None]) -> None:
-        """Makes a baseline that is kept beside the active one the active one.
-
-        Args:
-            asset_id: whose.
-            version: of the candidate.
-            author: who decided.
-            also: done in the transaction that makes it active.
-
-        Raises:
-            UnknownAsset: no reading of it has come. StateForbids: a calibration is running.
-            ModelUnavailable, ChecksumMismatch: the candidate cannot be read; the active baseline stays.
-        """
-        with self.lock:
-            watch = self._not_calibrating("promotion", asset_id)
-            try:
-                watch.baselines.activate(asset_id, version)
-            except (ModelUnavailable, ChecksumMismatch) as problem:
-                self.state_condition(asset_id, MODEL, True, author, str(problem))
-                raise
-            try:
-                self._switch(watch, asset_id, author, "promote", {}, also)
-            except BaseException:
-                watch.baselines.roll_back(asset_id)
-                self._recover()
-                raise
-            self.state_condition(asset_id, MODEL, False, author, "a baseline was promoted")
-
-    def roll_back(self, asset_id: str, author: str, reason: str, also: Callable[[Batch], None] = lambda _: None) -> str:
-        """Makes the baseline before the active one active again and returns its version.
-
-        Args:
-            asset_id: whose.
-            author, reason: who decided, and why.
-            also: done in the transaction that makes it active.
-
-        Raises:
-            UnknownAsset: no reading of it has come. StateForbids: a calibration is running.
-            ActionRefused: there is no earlier baseline, or a failure model judges it.
-            ModelUnavailable, ChecksumMismatch: the earlier one cannot be read; the active baseline stays.
-        """
-        with self.lock:
-            watch = self._not_calibrating("rollback", asset_id)
-            if len(watch.baselines.history(asset_id)) < 2:
-                why = "there is no earlier baseline"
-                raise ActionRefused("rollback", asset_id, "calibrated at most once", ["calibration/start"], why)
-            left = watch.baselines.history(asset_id)[-1]  # which need not be readable
-            version = watch.baselines.roll_back(asset_id)
-            try:
-                self._switch(watch, asset_id, author, "roll back", {"from": left, "reason": reason}, also)
-            except BaseException as problem:
-                watch.baselines.put_back(asset_id, left)
-                self._recover()
-                if isinstance(problem, ModelUnavailable | ChecksumMismatch):
-                    self.state_condition(asset_id, MODEL, True, author, str(problem))
-                raise
-            self.state_condition(asset_id, MODEL, False, author, "an earlier baseline is active again")
-            return version
-
-    def _not_calibrating(self, asked: str, asset_id: str) -> ConditionWatch:
-        watch = self.calibrated_watch_of(asset_id)
-        with self.store.view() as batch:
-            state = batch.states.find(asset_id)
-        if state is not None and state.state == "CALIBRATING":
-            raise StateForbids(asked, asset_id, state.state, ["calibration/status"])
-        return watch
-
-    def _switch(
-        self, watch: ConditionWatch, asset_id: str, author: str, action: str, details: dict[str, str],
+    def switch(
+        self, watch: ConditionWatch, asset_id: str, author: str, action: str, details: Mapping[str, str],
         also: Callable[[Batch], None] = lambda _: None,
     ) -> None:  # fmt: skip
-        """Scores an asset with the baseline that is active in its files, from now on."""
+        """Scores an asset with the baseline that is active in its files, from now on.
+
+        Args:
+            watch: the asset's.
+            asset_id: whose.
+            author, action, details: for the audit log.
+            also: done in the same transaction.
+
+        Raises:
+            ModelUnavailable, ChecksumMismatch: the baseline cannot be read.
+            StoreUnavailable: the database cannot be reached; nothing has changed there, and `recover` is the caller's to call.
+        """
         baseline, now = watch.baselines.active(asset_id), self.clock()
         with self.store.transaction(assets=[asset_id]) as batch:
             watch.switch(asset_id, baseline)
             batch.baselines.activate(ActiveBaseline(asset_id, baseline.version, now, author))
             batch.states.change(AssetState(asset_id, "CALIBRATED", watch.asset_type.name, now))
-            batch.audit.add(AuditEntry(now, author, action, asset_id, {"version": baseline.version} | details))
+            batch.audit.add(AuditEntry(now, author, action, asset_id, {"version": baseline.version, **details}))
             also(batch)
             self._monitored.discard(asset_id)
             self.tell_switched(batch, asset_id)
@@ -408,7 +333,7 @@ class Plant:
                     self._monitored.discard(asset_id)
                     self.save(batch)
             except BaseException:
-                self._recover()
+                self.recover()
                 raise
 
     def maintain(self, asset_id: str, author: str, reason: str) -> None:
@@ -421,7 +346,7 @@ class Plant:
                     batch.audit.add(AuditEntry(self.clock(), author, "maintenance", asset_id, {"reason": reason}))
                     self.save(batch)
             except BaseException:
-                self._recover()
+                self.recover()
                 raise
 
     def act(
@@ -489,7 +414,7 @@ class Plant:
                 batch.alarms.record(alarm_states(watch, transitions), transitions)
                 self.save(batch)
         except BaseException:
-            self._recover()
+            self.recover()
             raise
         if self.publisher is not None:
             self.publisher.publish([], transitions)
@@ -516,7 +441,7 @@ class Plant:
                 with self.store.transaction() as batch:
                     self.save(batch)
             except BaseException:
-                self._recover()
+                self.recover()
                 raise
 
     def save(self, batch: Batch) -> None:

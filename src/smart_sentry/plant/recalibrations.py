@@ -11,6 +11,7 @@ from typing import Any
 
 from smart_sentry.drift.case import Verdict
 from smart_sentry.errors import ActionRefused, ChecksumMismatch, ModelUnavailable, StateForbids
+from smart_sentry.plant import active_baseline
 from smart_sentry.plant.condition_watch import ConditionWatch
 from smart_sentry.plant.plant import Plant
 from smart_sentry.plant.recalibration_rules import (
@@ -214,7 +215,7 @@ class Recalibrations:
             )
 
         try:
-            plant.roll_back(asset, author, " ".join(reasons), end)
+            active_baseline.roll_back(plant, asset, author, " ".join(reasons), end)
         except (ModelUnavailable, ChecksumMismatch) as problem:
             told = {"why": [*reasons, str(problem)]}
             self._move(found, ("WATCHING",), "WITHDRAWN", "not rolled back", author, told, checks=kept)
@@ -239,7 +240,7 @@ class Recalibrations:
             )  # fmt: skip
 
         try:
-            plant.promote(asset, version, author, begin)
+            active_baseline.promote(plant, asset, version, author, begin)
         except (ModelUnavailable, ChecksumMismatch) as problem:
             self._refuse(found, kept, [str(problem)], POLICY)
             raise

@@ -335,7 +335,8 @@ class PartitionPlant(Plant):
         self._place = replace(self._place, next_offset=self.position)
         batch.stream.advance(self._place)
 
-    def _recover(self) -> None:
+    def recover(self) -> None:
+        """The partition is lost: whoever takes it next restores it."""
         self.lost = True
 
     @property

@@ -8,6 +8,7 @@ import numpy as np
 from condition_sample import baseline, pump, running
 
 from smart_sentry.contracts.alarms import AlarmAction
+from smart_sentry.plant import active_baseline
 from smart_sentry.plant.incoming import Incoming
 from smart_sentry.plant.plant import Plant
 from smart_sentry.stores.store import Store
@@ -45,7 +46,7 @@ def test_alarm_that_ends_and_rises_anew_within_one_batch_leaves_a_row_of_either_
     store = Store(f"sqlite:///{tmp_path / 'plant.db'}")
     plant = Plant({KIND.name: KIND}, tmp_path / "models", store, lambda: BEGIN + 1000.0)
     send(plant, running(1, 1), 0)
-    plant.commission(ASSET, baseline(asset_type=KIND), "Ada")
+    active_baseline.commission(plant, ASSET, baseline(asset_type=KIND), "Ada")
     send(plant, with_gaps(2, [1]), 1)
     plant.act(ASSET, SENSOR, AlarmAction.ACKNOWLEDGE, "Ada", "cable", None)
     first, second = f"{ASSET}:{SENSOR}:1", f"{ASSET}:{SENSOR}:2"

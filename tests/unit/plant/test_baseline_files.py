@@ -11,6 +11,7 @@ from plant_fixture import PUMP, calibrate_asset, client_of_pumps, healthy, open_
 
 from smart_sentry.detection.baseline import ARRAYS
 from smart_sentry.errors import ActionRefused, StoreUnavailable
+from smart_sentry.plant import active_baseline
 from smart_sentry.plant.calibrations import Calibrations
 from smart_sentry.plant.condition_watch import ConditionWatch
 from smart_sentry.plant.plant import Plant
@@ -40,7 +41,7 @@ def calibrated(home: Path, times: int = 1) -> Plant:
 def test_rollback_scores_with_the_earlier_baseline_and_is_on_record(tmp_path: Path) -> None:
     plant = calibrated(tmp_path, 2)
     first, second = watch_of(plant).baselines.history(ASSET)
-    assert plant.roll_back(ASSET, "Ada", "learnt on a worn bearing") == first
+    assert active_baseline.roll_back(plant, ASSET, "Ada", "learnt on a worn bearing") == first
     assert watch_of(plant).judge_of(ASSET) == first
     with plant.store.view() as view:
         assert [one.version for one in view.baselines.history(ASSET)] == [first, second, first]
@@ -51,7 +52,7 @@ def test_rollback_scores_with_the_earlier_baseline_and_is_on_record(tmp_path: Pa
     again = open_pumps(tmp_path)
     assert watch_of(again).judge_of(ASSET) == first
     with pytest.raises(ActionRefused, match="there is no earlier baseline"):
-        again.roll_back(ASSET, "Ada", "further back")
+        active_baseline.roll_back(again, ASSET, "Ada", "further back")
     again.store.close()
 
 
@@ -60,7 +61,7 @@ def test_rollback_leaves_a_baseline_whose_file_is_broken(tmp_path: Path) -> None
     kept = watch_of(plant).baselines
     first, second = kept.history(ASSET)
     (kept.folder_of(ASSET) / second / ARRAYS).write_bytes(b"broken")
-    assert plant.roll_back(ASSET, "Ada", "its file is broken") == first
+    assert active_baseline.roll_back(plant, ASSET, "Ada", "its file is broken") == first
     assert watch_of(plant).judge_of(ASSET) == first
     plant.store.close()
 
@@ -79,7 +80,7 @@ def test_plant_starts_with_the_last_good_baseline_where_the_active_one_is_broken
     with again.store.view() as view:
         (alarm,) = [one for one in view.alarms.current(ASSET) if one.kind == "model"]
         assert alarm.state == "UNACKNOWLEDGED"
-    assert again.roll_back(ASSET, "Ada", "its file is broken") == first
+    assert active_baseline.roll_back(again, ASSET, "Ada", "its file is broken") == first
     with again.store.view() as view:
         (alarm,) = [one for one in view.alarms.current(ASSET) if one.kind == "model"]
         assert alarm.state == "RETURNED_UNACKNOWLEDGED"
@@ -113,7 +114,7 @@ def test_baseline_that_the_database_does_not_take_is_not_active(
 
         patch.setattr(plant, "save", full)
         with pytest.raises(StoreUnavailable):
-            plant.commission(ASSET, baseline(rows=200, seed=9, asset_id=ASSET), "Ada")
+            active_baseline.commission(plant, ASSET, baseline(rows=200, seed=9, asset_id=ASSET), "Ada")
     assert watch_of(plant).judge_of(ASSET) == first
     assert watch_of(plant).baselines.history(ASSET) == [first]
     plant.store.close()
@@ -131,10 +132,10 @@ def test_first_baseline_that_could_not_be_made_active_leaves_none(
 
         patch.setattr(plant, "save", full)
         with pytest.raises(StoreUnavailable):
-            plant.commission(ASSET, baseline(rows=200, seed=9, asset_id=ASSET), "Ada")
+            active_baseline.commission(plant, ASSET, baseline(rows=200, seed=9, asset_id=ASSET), "Ada")
     assert watch_of(plant).judge_of(ASSET) is None
     assert watch_of(plant).baselines.assets() == []
-    assert plant.commission(ASSET, baseline(rows=200, seed=9, asset_id=ASSET), "Ada")
+    assert active_baseline.commission(plant, ASSET, baseline(rows=200, seed=9, asset_id=ASSET), "Ada")
     plant.store.close()
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from condition_sample import baseline, pump, running
 
+from smart_sentry.plant import active_baseline
 from smart_sentry.plant.incoming import Incoming
 from smart_sentry.plant.plant import Plant
 from smart_sentry.plant.retention import Retention, retire_stored
@@ -73,7 +74,7 @@ def test_plant_that_was_killed_after_everything_went_goes_on_as_one_that_kept_it
         clock = Clock()
         plant = open_plant(home, clock)
         send(plant, running(50, 1))
-        plant.commission("pump 1", baseline(), "Ada")
+        active_baseline.commission(plant, "pump 1", baseline(), "Ada")
         send(plant, values[:40], 50)
         clock.now += 30 * DAY
         if name == "retired":

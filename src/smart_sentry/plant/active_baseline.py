@@ -1,0 +1,108 @@
+"""Which baseline is the active one: a new one, a candidate that is promoted, the one before.
+
+Files and database change together: where the transaction fails, the files are put back and the monitors restored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from smart_sentry.detection.baseline import Baseline
+from smart_sentry.detection.calibration import Readings
+from smart_sentry.errors import ActionRefused, ChecksumMismatch, ModelUnavailable, StateForbids
+from smart_sentry.plant.condition_watch import ConditionWatch
+from smart_sentry.plant.plant import MODEL, Plant
+from smart_sentry.stores.store import Batch
+
+
+def commission(plant: Plant, asset_id: str, baseline: Baseline, author: str, readings: Readings | None = None) -> str:
+    """Makes a baseline the active one, keeps the readings it was learnt from, and returns its version."""
+    with plant.lock:
+        watch = plant.calibrated_watch_of(asset_id)
+        version = watch.baselines.add(baseline, readings)
+        try:
+            plant.switch(watch, asset_id, author, "calibrate", {"grade": baseline.acceptance.grade})
+        except BaseException:
+            if watch.baselines.history(asset_id)[:-1]:
+                watch.baselines.roll_back(asset_id)
+            else:
+                watch.baselines.put_aside(asset_id)
+                watch.baselines.remove_aside(asset_id)
+            plant.recover()
+            raise
+        plant.state_condition(asset_id, MODEL, False, author, "a new baseline is active")
+        return version
+
+
+def promote(plant: Plant, asset_id: str, version: str, author: str, also: Callable[[Batch], None]) -> None:
+    """Makes a baseline that is kept beside the active one the active one.
+
+    Args:
+        plant: that judges by it.
+        asset_id: whose.
+        version: of the candidate.
+        author: who decided.
+        also: done in the transaction that makes it active.
+
+    Raises:
+        UnknownAsset: no reading of it has come. StateForbids: a calibration is running.
+        ModelUnavailable, ChecksumMismatch: the candidate cannot be read; the active baseline stays.
+    """
+    with plant.lock:
+        watch = _not_calibrating(plant, "promotion", asset_id)
+        try:
+            watch.baselines.activate(asset_id, version)
+        except (ModelUnavailable, ChecksumMismatch) as problem:
+            plant.state_condition(asset_id, MODEL, True, author, str(problem))
+            raise
+        try:
+            plant.switch(watch, asset_id, author, "promote", {}, also)
+        except BaseException:
+            watch.baselines.roll_back(asset_id)
+            plant.recover()
+            raise
+        plant.state_condition(asset_id, MODEL, False, author, "a baseline was promoted")
+
+
+def roll_back(
+    plant: Plant, asset_id: str, author: str, reason: str, also: Callable[[Batch], None] = lambda _: None
+) -> str:
+    """Makes the baseline before the active one active again and returns its version.
+
+    Args:
+        plant: that judges by it.
+        asset_id: whose.
+        author, reason: who decided, and why.
+        also: done in the transaction that makes it active.
+
+    Raises:
+        UnknownAsset: no reading of it has come. StateForbids: a calibration is running.
+        ActionRefused: there is no earlier baseline, or a failure model judges it.
+        ModelUnavailable, ChecksumMismatch: the earlier one cannot be read; the active baseline stays.
+    """
+    with plant.lock:
+        watch = _not_calibrating(plant, "rollback", asset_id)
+        if len(watch.baselines.history(asset_id)) < 2:
+            why = "there is no earlier baseline"
+            raise ActionRefused("rollback", asset_id, "calibrated at most once", ["calibration/start"], why)
+        left = watch.baselines.history(asset_id)[-1]  # which need not be readable
+        version = watch.baselines.roll_back(asset_id)
+        try:
+            plant.switch(watch, asset_id, author, "roll back", {"from": left, "reason": reason}, also)
+        except BaseException as problem:
+            watch.baselines.put_back(asset_id, left)
+            plant.recover()
+            if isinstance(problem, ModelUnavailable | ChecksumMismatch):
+                plant.state_condition(asset_id, MODEL, True, author, str(problem))
+            raise
+        plant.state_condition(asset_id, MODEL, False, author, "an earlier baseline is active again")
+        return version
+
+
+def _not_calibrating(plant: Plant, asked: str, asset_id: str) -> ConditionWatch:
+    watch = plant.calibrated_watch_of(asset_id)
+    with plant.store.view() as batch:
+        state = batch.states.find(asset_id)
+    if state is not None and state.state == "CALIBRATING":
+        raise StateForbids(asked, asset_id, state.state, ["calibration/status"])
+    return watch
