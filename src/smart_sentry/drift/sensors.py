@@ -20,6 +20,7 @@ MISSING_MORE = 0.2
 NOISE_FACTOR = 1.6
 """How many times the scatter must have grown (or shrunk) before it counts as changed."""
 _STUCK_SHARE, _STANDING = 0.05, 0.95
+_Z, _CHANCE = 1.96, 1e-4
 _LEAST_RESTS = 4
 _REST_SIGMAS = 3.0
 
@@ -55,11 +56,12 @@ def silent_signals(reference: Readings, recent: Readings) -> FloatArray:
 def stuck_signals(asset_type: AssetType, reference: Readings, recent: Readings) -> dict[str, tuple[float, float]]:
     """Sensors that have repeated one value far longer than ever in the reference: name -> (readings, first of them in seconds).
 
-    The limit is that of `quality.run_limits`, and a twentieth of the window. Settings are held on purpose, and a machine that
-    stands still for long has no stuck sensors: all signals that are constant at rest then show what they showed at rest.
+    The limit is that of `quality.run_limits`, of `chance_limits`, and a twentieth of the window. Settings are held on purpose, and
+    a machine that stands still for long has no stuck sensors: all signals that are constant at rest then show what they showed
+    at rest.
     """
     resting = _at_rest(asset_type, reference, recent)
-    limits = run_limits(longest_runs(reference.values))
+    limits = np.maximum(run_limits(longest_runs(reference.values)), chance_limits(reference, len(recent.seconds)))
     found = {}
     for column, name in enumerate(asset_type.signal_names):
         length, begin = longest_run(recent.values[:, column])
@@ -68,6 +70,21 @@ def stuck_signals(asset_type: AssetType, reference: Readings, recent: Readings) 
         if name in asset_type.sensor_names and long and not stands:
             found[name] = float(length), float(recent.seconds[begin])
     return found
+
+
+def chance_limits(reference: Readings, count: int) -> FloatArray:
+    """(signals,) length that a run of equal values hardly reaches by chance among `count` readings.
+
+    A signal that is rounded to few values repeats the last one with some probability p, so that a given run lasts for n readings
+    with p^n. The upper 97.5 % limit (Wilson) of the share of repeats in the reference stands for p, for a signal that drifts onto
+    one of its values repeats it more often.
+    """
+    repeats = np.diff(reference.values, axis=0) == 0.0
+    pairs = max(len(repeats), 1)
+    share = repeats.sum(axis=0) / pairs
+    half = _Z * np.sqrt(share * (1.0 - share) / pairs + _Z**2 / (4 * pairs**2))
+    most = (share + _Z**2 / (2 * pairs) + half) / (1.0 + _Z**2 / pairs)
+    return np.asarray(np.log(_CHANCE / max(count, 1)) / np.log(np.minimum(most, 1.0 - 1e-9)))
 
 
 def _at_rest(asset_type: AssetType, reference: Readings, recent: Readings) -> NDArray[np.bool_]:

@@ -6,7 +6,7 @@ import numpy as np
 
 from smart_sentry.assets import AssetType, Signal
 from smart_sentry.detection.calibration import Readings
-from smart_sentry.drift.sensors import silent_signals, stuck_signals
+from smart_sentry.drift.sensors import chance_limits, longest_run, silent_signals, stuck_signals
 
 KIND = AssetType(
     name="pump",
@@ -33,3 +33,12 @@ def test_silence_is_told_by_how_much_it_grew() -> None:
     recent = readings(2)
     recent.values[:500, 0] = np.nan
     assert silent_signals(readings(1), recent).tolist() == [0.5, 0.0]
+
+
+def test_rounded_signal_that_drifts_onto_one_of_its_values_is_not_stuck() -> None:
+    rng = np.random.default_rng(4)
+    reference, recent = (rng.normal(mean, 0.3, size=100).round() for mean in (0.5, 0.1))
+    found = [Readings(np.arange(100.0), np.column_stack([its, np.full(100, 3.0)])) for its in (reference, recent)]
+    assert chance_limits(found[0], 100)[0] > longest_run(recent)[0] > 20
+    assert stuck_signals(KIND, *found) == {}
+    assert chance_limits(readings(1), 1000)[0] < 20
