@@ -56,9 +56,9 @@ def silent_signals(reference: Readings, recent: Readings) -> FloatArray:
 def stuck_signals(asset_type: AssetType, reference: Readings, recent: Readings) -> dict[str, tuple[float, float]]:
     """Sensors that have repeated one value far longer than ever in the reference: name -> (readings, first of them in seconds).
 
-    The limit is that of `quality.run_limits`, of `chance_limits`, and a twentieth of the window. Settings are held on purpose, and
-    a machine that stands still for long has no stuck sensors: all signals that are constant at rest then show what they showed
-    at rest.
+    The limit is that of `quality.run_limits`, of `chance_limits`, and a twentieth of the window. Settings are held on purpose,
+    and a machine that stands still for long has no stuck sensors: all signals that are constant at rest then show what
+    they showed at rest.
     """
     resting = _at_rest(asset_type, reference, recent)
     limits = np.maximum(run_limits(longest_runs(reference.values)), chance_limits(reference, len(recent.seconds)))
