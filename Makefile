@@ -110,6 +110,7 @@ $(BIN)/uv: requirements-uv.lock | $(BIN)/python
 $(INSTALLED): requirements.lock pyproject.toml | $(BIN)/uv
 	$(BIN)/uv pip sync --quiet --require-hashes --compile-bytecode --python $(BIN)/python requirements.lock
 	$(BIN)/uv pip install --quiet --no-deps --no-build-isolation --python $(BIN)/python --editable .
+	$(BIN)/python -m compileall -q -j 2 src pipelines serving dashboard benchmarks
 	@touch $@
 
 # Installs the Debian packages in $$missing, where that can be done; else says what is missing. $(1): who needs them.

@@ -21,7 +21,7 @@ from smart_sentry.stores.store import Store
 
 TOPIC = "readings"
 LONG = os.environ.get("SMART_SENTRY_CHAOS") == "long"
-SHORT_ACTS = ("kill", "join", "redis", "kill", "postgres", "kafka", "pause", "kill")
+SHORT_ACTS = ("join", "kill", "redis", "postgres", "kafka", "pause", "kill")
 
 
 def acts() -> list[str]:

@@ -235,12 +235,12 @@ def test_workers_that_are_killed_store_each_reading_once_and_judge_as_one_that_w
     messages = messages_in_turns()
     rng = np.random.default_rng(3)
     with stage(services, models, "killed") as found:
-        parts = np.array_split(np.arange(len(messages)), 6)
+        parts = np.array_split(np.arange(len(messages)), 3)
         for number, part in enumerate(parts):
             process = found.worker()
             batch = [messages[row] for row in part.tolist()]
             again = [batch[row] for row in rng.integers(0, len(batch), 30).tolist() if row > len(batch) - 60]
-            found.send([*batch, POISON[number % len(POISON)], *again])
+            found.send([*batch, *POISON[number :: len(parts)], *again])
             found.wait_for(int(part[0] + len(part) * rng.uniform(0.05, 0.7)))
             process.send_signal(signal.SIGKILL)
             process.wait(10)
