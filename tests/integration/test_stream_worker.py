@@ -316,8 +316,10 @@ def test_message_of_a_purged_epoch_is_stale_and_a_new_epoch_begins_anew(services
         found.send(encode(first, Layout(PUMP), Form.JSON, "test")[200:300])
         found.send(encode(anew, Layout(PUMP), Form.JSON, "test")[200:250])
         found.wait_for(450)
-        told = httpx.get(f"http://127.0.0.1:{port}/metrics").text
-        assert 'smart_sentry_stream_readings_total{outcome="stored"} 450.0' in told
+        stored, deadline = 'smart_sentry_stream_readings_total{outcome="stored"} 450.0', time.monotonic() + 10
+        while stored not in (told := httpx.get(f"http://127.0.0.1:{port}/metrics").text):
+            assert time.monotonic() < deadline, told  # it counts after the transaction
+            time.sleep(0.1)
         assert 'smart_sentry_stream_readings_total{outcome="stale"} 100.0' in told
         assert 'smart_sentry_stream_dead_letters_total{reason="wrong_json"} 1.0' in told
         assert "smart_sentry_stream_latency_seconds_count" in told
