@@ -206,6 +206,11 @@ class ConditionMonitor:
         self._memory.degradation[slot] = self._memory.held[slot, 3] = 0.0
         self._memory.broken[slot] = _PAUSE
 
+    @property
+    def learnt_bytes(self) -> int:
+        """Bytes of what was learnt of all assets, as it is laid out for scoring."""
+        return self._learnt.nbytes
+
     def snapshot(self) -> dict[str, Any]:
         """A copy of the whole state; `restore` puts it back into a monitor of the same asset type."""
         parts: dict[str, Any] = {

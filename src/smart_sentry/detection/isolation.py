@@ -159,6 +159,13 @@ class ForestStack:
         limit = np.array([np.inf if forest is None else forest.limit for forest in forests])
         return cls(root, limit, nodes)
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the nodes, which other stacks of the same forests share, and of what is this stack's own."""
+        its = self.nodes
+        parts = (self.root, self.limit, its.feature, its.threshold, its.left, its.right, its.path)
+        return sum(part.nbytes for part in parts)
+
     def scores(self, features: FloatArray, slots: IntArray) -> FloatArray:
         """(rows,) scores of each row by its own asset's forest; NaN where it has none."""
         out = np.empty(len(features))

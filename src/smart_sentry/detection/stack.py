@@ -115,6 +115,13 @@ class BaselineStack:
             ),
         )
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all that is stacked; the baselines themselves not counted."""
+        own = [getattr(self, field.name) for field in fields(self)]
+        parts = [part for part in own if isinstance(part, np.ndarray)]
+        return sum(part.nbytes for part in (*parts, *self.detectors, *self.forests))
+
     def _put(self, slot: int, baseline: Baseline) -> None:
         self.run_limits[slot] = run_limits(baseline.longest_run)
         self.spike_limits[slot] = baseline.spike_limit
