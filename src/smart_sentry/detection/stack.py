@@ -119,8 +119,8 @@ class BaselineStack:
     def nbytes(self) -> int:
         """Bytes of all that is stacked; the baselines themselves not counted."""
         own = [getattr(self, field.name) for field in fields(self)]
-        parts = [part for part in own if isinstance(part, np.ndarray)]
-        return sum(part.nbytes for part in (*parts, *self.detectors, *self.forests))
+        arrays = [part for part in (*own, *self.detectors) if isinstance(part, np.ndarray)]
+        return sum(part.nbytes for part in arrays) + sum(forest.nbytes for forest in self.forests)
 
     def _put(self, slot: int, baseline: Baseline) -> None:
         self.run_limits[slot] = run_limits(baseline.longest_run)
