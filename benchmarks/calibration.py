@@ -238,7 +238,8 @@ def ramp(asset_type: AssetType, windows: int, kind: str) -> str:
 def day_table(console: Console) -> bool:
     """A healthy 1 Hz motor for 24 hours, and ten seconds of a fault after it."""
     asset_type = asset_type_of("motor")
-    lowest, flags, after = [], [], {severity: [] for severity in SEVERITIES}
+    lowest, flags = [], []
+    after: dict[str, list[float]] = {severity: [] for severity in SEVERITIES}
     for seed in range(SEEDS):
         rng = np.random.default_rng([seed, 24])
         baseline = _calibrated(asset_type, healthy_readings(DAY_CALIBRATION, rng), seed)
@@ -268,7 +269,7 @@ def follow(asset_type: AssetType, baselines: Sequence[Baseline], values: FloatAr
     found = []
     for baseline, of in zip(baselines, values, strict=True):
         monitor = ConditionMonitor(asset_type, {"asset": baseline})
-        seconds = np.arange(len(of)) * asset_type.sampling_seconds
+        seconds = np.arange(float(len(of))) * asset_type.sampling_seconds
         found.append(monitor.assess(np.zeros(len(of), dtype=np.int64), seconds, of))
     return found
 
@@ -382,7 +383,7 @@ def _delays(truth: NDArray[np.int64], found: NDArray[np.int64]) -> FloatArray:
 
 
 def _calibrated(asset_type: AssetType, values: FloatArray, seed: int) -> Baseline:
-    order = np.arange(len(values)) * asset_type.sampling_seconds
+    order = np.arange(float(len(values))) * asset_type.sampling_seconds
     return calibrate("motor", asset_type, Readings(order, values), created=CREATED, seed=seed)
 
 

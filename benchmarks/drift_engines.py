@@ -97,7 +97,8 @@ def engines(kind: AssetType, dataset: str, local: Path | None) -> list[tuple[int
         source.fetch(Path(folder))
         train = source.load(Path(folder)).train
     return [
-        (int(engine), its[list(kind.signal_names)].to_numpy(np.float64)) for engine, its in train.groupby(ASSET_COLUMN)
+        (int(str(engine)), its[list(kind.signal_names)].to_numpy(np.float64))
+        for engine, its in train.groupby(ASSET_COLUMN)
     ]
 
 

@@ -259,15 +259,18 @@ def commission(server: RunningServer, feed: Feed) -> None:
             raise RuntimeError(f"the calibration of {asset} was not accepted: {status}")
     client.close()
     used = cpu_seconds(server)
-    while time.sleep(1.0) is None and cpu_seconds(server) - used > IDLE_CPU_SECONDS:
-        used = cpu_seconds(server)
+    while True:
+        time.sleep(1.0)
+        before, used = used, cpu_seconds(server)
+        if used - before <= IDLE_CPU_SECONDS:
+            return
 
 
 def cpu_seconds(server: RunningServer) -> float:
     """User and system time of a server and everything it started."""
     leader = psutil.Process(server.process.pid)
     times = [process.cpu_times() for process in (leader, *leader.children(recursive=True))]
-    return sum(time.user + time.system for time in times)
+    return float(sum(its.user + its.system for its in times))
 
 
 def expect(answers: Sequence[Answer]) -> None:

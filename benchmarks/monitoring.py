@@ -18,6 +18,7 @@ from smart_sentry.condition_monitor import ConditionMonitor
 from smart_sentry.config import load_settings
 from smart_sentry.datasets.motor_signals import healthy_readings
 from smart_sentry.detection.calibration import Readings, calibrate
+from smart_sentry.plant.condition_watch import ConditionWatch
 from smart_sentry.plant.incoming import Incoming
 from smart_sentry.plant.plant import Plant
 from smart_sentry.stores.store import Store
@@ -72,7 +73,9 @@ def main() -> bool:
     resident = (psutil.Process().memory_info().rss - before) / ASSETS
     with tempfile.TemporaryDirectory() as folder:
         plant = Plant({"motor": motor}, Path(folder), Store(f"sqlite:///{folder}/plant.db"))
-        plant.watch("motor").monitor = monitor
+        watch = plant.watch("motor")
+        assert isinstance(watch, ConditionWatch)
+        watch.monitor = monitor
         now, number = time.time() - 86_400, 0
 
         def batch() -> list[Incoming]:

@@ -78,8 +78,8 @@ class Bench:
         names = [f"motor-{motor:04d}" for motor in range(self.motors)]
         nothing, sequences = np.zeros(self.motors, dtype=np.int64), np.full(self.motors, number, dtype=np.int64)
         readings = Readings(
-            self.kind.name, names, [reading_id(name, 0, number) for name in names], 1_767_225_600.0 + sequences, nothing,
-            sequences, healthy_readings(self.motors, np.random.default_rng(number)), nothing,
+            self.kind.name, names, [reading_id(name, 0, number) for name in names],
+            (1_767_225_600 + sequences).astype(float), nothing, sequences, healthy_readings(self.motors, np.random.default_rng(number)), nothing,
         )  # fmt: skip
         producer = Producer(self.kafka.bootstrap)
         producer.send(_TOPIC, encode(readings, Layout(self.kind), Form.BINARY, "benchmarks"))
@@ -174,6 +174,6 @@ def _asked(arguments: Sequence[str]) -> argparse.Namespace:
 
 if __name__ == "__main__":
     if sys.argv[1:] == ["--worker"]:
-        run.Worker = NotingWorker  # type: ignore[misc]
+        run.Worker = NotingWorker  # type: ignore[attr-defined]
         sys.exit(run.main())
     sys.exit(0 if main(sys.argv[1:]) else 1)

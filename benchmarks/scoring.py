@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from statistics import median
 from time import perf_counter
@@ -67,8 +68,8 @@ def one_reading_us(of: Subject) -> tuple[float, float]:
         for row in rows[:100]:
             monitor.assess(["asset"], row)
     return (
-        median_us([lambda row=row: plain.assess(["asset"], row) for row in rows]),
-        median_us([lambda row=row: explaining.answer(["asset"], [101], row, top=5) for row in rows[: READINGS // 5]]),
+        median_us([partial(plain.assess, ["asset"], row) for row in rows]),
+        median_us([partial(explaining.answer, ["asset"], [101], row, top=5) for row in rows[: READINGS // 5]]),
     )
 
 

@@ -37,6 +37,7 @@ from smart_sentry.services.control import start, status, stop
 from smart_sentry.services.kafka import Kafka
 from smart_sentry.services.postgres import Postgres
 from smart_sentry.services.redis_server import RedisServer
+from smart_sentry.services.service import Service
 from smart_sentry.stream.broker import ensure_topics
 from smart_sentry.stream.messages import Form
 from smart_sentry.stream.producer import Producer
@@ -255,7 +256,7 @@ def _servers(console: Console) -> Iterator[Bench]:
         heap_mb=of.settings.kafka_heap_mb,
     )  # fmt: skip
     postgres, redis = Postgres(folder / "postgres", free_port()), RedisServer(folder / "redis", free_port())
-    services = [kafka, postgres, redis]
+    services: list[Service] = [kafka, postgres, redis]
     logs = of.settings.home.resolve() / ".home" / "logs"
     try:
         start(services, folder, lambda line: console.print(line, style="dim"))

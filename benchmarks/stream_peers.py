@@ -115,7 +115,7 @@ def quix(
     connection.execute(TABLE.format("quix"))
     connection.commit()
 
-    class Results(BatchingSink):
+    class Results(BatchingSink):  # type: ignore[misc]  # Quix Streams comes without types
         """Rows by COPY and publishes in a pipeline, once a checkpoint."""
 
         def write(self, batch: SinkBatch) -> None:

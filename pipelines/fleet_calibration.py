@@ -50,7 +50,7 @@ def recalibrate_one(asset: str, reason: str, pool: Executor) -> FleetOutcome:
 
 @flow(
     name="calibrate-fleet", timeout_seconds=SIX_HOURS_S, validate_parameters=True,
-    task_runner=ThreadPoolTaskRunner(max_workers=16),
+    task_runner=ThreadPoolTaskRunner(max_workers=16),  # type: ignore[arg-type]  # Prefect's own types do not fit
 )  # fmt: skip
 def calibrate_fleet(asset_type: str | None = None, only_older_than_days: float | None = None) -> dict[str, str]:
     """Recalibrates by age. Each goes the way of any other: checks, shadow, promotion by policy, watch.

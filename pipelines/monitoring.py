@@ -18,7 +18,8 @@ from concurrent.futures import BrokenExecutor, Executor
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
+from uuid import UUID
 
 from smart_sentry.config import Settings
 from smart_sentry.environment import prepare_environment
@@ -127,7 +128,7 @@ def judge_predictions(outcomes: str) -> FailureCalibration | None:
 
 @flow(
     name="monitor-drift", timeout_seconds=ONE_HOUR_S, validate_parameters=True,
-    task_runner=ThreadPoolTaskRunner(max_workers=8),
+    task_runner=ThreadPoolTaskRunner(max_workers=8),  # type: ignore[arg-type]  # Prefect's own types do not fit
 )  # fmt: skip
 def monitor_drift(
     asset_type: str | None = None, asset_id: str | None = None, hours: float = 24.0, report: bool = True,
@@ -176,7 +177,7 @@ def _watch_all(
         for number, part in enumerate(rounds_of(assets, wanted)):
             label = f"{name} {part[0]} .. {part[-1]}"
             futures[watch.submit(label, pool, source, types[name], part, hours, now, wanted)] = name, number
-    bar = create_progress_artifact(0.0, description="monitor-drift: assets that were looked at")
+    bar = cast(UUID, create_progress_artifact(0.0, description="monitor-drift: assets that were looked at"))
     done: dict[tuple[str, int], list[AssetDrift]] = {}
     for future in as_completed(list(futures)):
         done[futures[future]] = future.result()
@@ -194,7 +195,7 @@ def _report(
     together = report_fleet.submit(kind, found, hours, folder)
     written: list[WrittenReport] = []
     for future in [*futures, together]:
-        told = future.result(raise_on_failure=False)
+        told: object = future.result(raise_on_failure=False)
         if isinstance(told, list):
             written += told
         else:

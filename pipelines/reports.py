@@ -11,6 +11,8 @@ import re
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import cast
+from uuid import UUID
 
 from smart_sentry.config import Settings
 from smart_sentry.environment import prepare_environment
@@ -47,7 +49,7 @@ def file_reports(as_of: datetime | None = None) -> list[str]:
         day = datetime.fromtimestamp(fleet.as_of, UTC).date().isoformat()
         folder = source.settings.reports_folder / day
         assets = sorted(row.status.asset_id for row in fleet.rows)
-        progress = create_progress_artifact(0.0, key="file-reports", description=f"Reports of {day}")
+        progress = cast(UUID, create_progress_artifact(0.0, key="file-reports", description=f"Reports of {day}"))
         files = [_file(source, "fleet", None, folder, fleet.as_of)]
         for done, asset in enumerate(assets, 1):
             files.append(_file(source, "executive", asset, folder, fleet.as_of))

@@ -54,6 +54,6 @@ class PredictionService:
         return APP.state.served.loaded is not None
 
 
-PredictionService.add_asgi_middleware(Shortcut, endpoint=APP.state.endpoint)
+PredictionService.add_asgi_middleware(Shortcut, endpoint=APP.state.endpoint)  # type: ignore[attr-defined]
 if not IN_A_BENTO:
-    PredictionService.add_asgi_middleware(ReadingShortcut, **APP.state.reading_shortcut)
+    PredictionService.add_asgi_middleware(ReadingShortcut, **APP.state.reading_shortcut)  # type: ignore[attr-defined]
