@@ -79,7 +79,8 @@ class Bench:
         nothing, sequences = np.zeros(self.motors, dtype=np.int64), np.full(self.motors, number, dtype=np.int64)
         readings = Readings(
             self.kind.name, names, [reading_id(name, 0, number) for name in names],
-            (1_767_225_600 + sequences).astype(float), nothing, sequences, healthy_readings(self.motors, np.random.default_rng(number)), nothing,
+            (1_767_225_600 + sequences).astype(float), nothing, sequences,
+            healthy_readings(self.motors, np.random.default_rng(number)), nothing,
         )  # fmt: skip
         producer = Producer(self.kafka.bootstrap)
         producer.send(_TOPIC, encode(readings, Layout(self.kind), Form.BINARY, "benchmarks"))
