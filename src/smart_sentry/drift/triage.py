@@ -191,7 +191,8 @@ def _explained(found: Findings) -> Triage:
     if not evidence:
         sentence = "No signal moved beyond what its reference and its operation explain."
         return Triage(Verdict.NONE, 0.9, False, (Evidence("no shift", (), {}, sentence),))
-    outside = [one for one in found.responses if one.moved and not _moves_at_rest(found, one)]
+    went = [one for one in found.responses if one.moved or one.trends]
+    outside = [one for one in went if not _moves_at_rest(found, one)]
     if common and outside:
         sentence = "The fleet moved alike, but not at rest: a common wear cannot be told from a common cause."
         doubt = Evidence("doubt", tuple(one.name for one in outside), {}, sentence)

@@ -120,6 +120,21 @@ def test_one_of_many_signals_that_steps_is_unknown_without_a_note_and_explained_
     assert elsewhere.verdict is Verdict.UNKNOWN
 
 
+def rising(seed: int, rise: float) -> tuple[Readings, Readings]:
+    before, now = noise(2, 4800, 0.0, seed), noise(2, 4800, 4800.0, seed + 50)
+    now.values[:, 0] += np.linspace(0.0, rise, 4800)
+    return before, now
+
+
+@pytest.mark.parametrize("rise", [0.2, 0.4])  # too little for a shift; a shift
+def test_trend_that_the_fleet_shares_is_no_operating_change(rise: float) -> None:
+    neighbours = tuple(Neighbour(*rising(seed, rise)) for seed in (32, 33, 34, 35))
+    found = triage(DriftCase(plain(2), *rising(3, rise), neighbours=neighbours))
+    assert [one.kind for one in found.evidence] == ["fleet", "doubt"]
+    assert found.verdict is Verdict.UNKNOWN
+    assert not found.may_recalibrate
+
+
 def test_machine_that_hardly_ran_is_unknown() -> None:
     case = case_of(drift_scenario("nothing", TUNING_SEEDS[0], BENCH))
     still = (case.reference.values[:, 0] == 0) & (case.reference.values[:, 6] == 0)
