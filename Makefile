@@ -41,7 +41,7 @@ test: $(INSTALLED) browser servers  ## run the tests, but for those of minutes e
 	python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 10
 
 test-long: $(INSTALLED) browser servers  ## run the tests that take minutes each: whole demos, the dashboard under load
-	python -m pytest -m long
+	python -m pytest -m long --durations 15
 
 chaos: $(INSTALLED) servers  ## kill, restart and stop everything that the stream worker needs, for many minutes
 	SMART_SENTRY_CHAOS=long python -m pytest -m '' tests/chaos
