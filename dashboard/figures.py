@@ -13,7 +13,13 @@ from dashboard.times import ago, hours_in_words
 from smart_sentry.assets import AssetType
 from smart_sentry.contracts.live import AssetUpdate
 from smart_sentry.health.degradation import grade
-from smart_sentry.health.maintenance import MaintenanceWindow, window_of_damage, window_of_life
+from smart_sentry.health.maintenance import (
+    LONGEST_TOLD,
+    LONGEST_TOLD_HOURS,
+    MaintenanceWindow,
+    window_of_damage,
+    window_of_life,
+)
 
 _NORMAL, _ANOMALY = Mark("●", "NORMAL", DEEP_GREEN, "#ffffff"), Mark("▲", "ANOMALY", "#b84f00", "#ffffff")
 NOT_JUDGED, _NO_DATA = Mark("–", "NOT JUDGED", GREY, "#000000"), Mark("◌", "NO DATA", GREY, "#000000")
@@ -95,7 +101,8 @@ def remaining_life(update: AssetUpdate, status: Mapping[str, Any] | None, kind: 
         return Kpi("rul", label, "no wear", "no damage in the last hour, so no end in sight")
     if update.degradation >= 1.0:
         return Kpi("rul", label, "used up", "degradation has reached 100 %")
-    return Kpi("rul", label, hours_in_words(hours), "at the last hour's damage rate; no interval is told")
+    told = LONGEST_TOLD if hours > LONGEST_TOLD_HOURS else hours_in_words(hours)
+    return Kpi("rul", label, told, "at the last hour's damage rate; no interval is told")
 
 
 def maintenance_window(

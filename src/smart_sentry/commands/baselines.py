@@ -35,7 +35,7 @@ def list_baselines(asset: Asset, asset_type: Type = None) -> None:
             continue
         report = found.acceptance
         table.add_row(version, active, found.created, report.grade, str(report.readings), f"{report.false_alarms:.2%}")
-    Console().print(table)
+    Console(width=160).print(table)
 
 
 @baselines_app.command("diff")
@@ -60,7 +60,7 @@ def diff(
     table = Table("phase", "feature", before.version, after.version, "shift (sigma)", title=f"{asset}: normal values")
     for one in moves(before, after, every_phase=True):
         table.add_row(one.phase, one.channel, f"{one.old:.5g}", f"{one.new:.5g}", f"{one.sigma:+.2f}")
-    Console().print(table)
+    Console(width=160).print(table)
 
 
 @baselines_app.command("rollback")

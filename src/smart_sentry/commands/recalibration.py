@@ -93,8 +93,9 @@ def list_recalibrations(
     )
     table = Table(*(name.replace("_", " ").removesuffix(" id") for name in columns))
     for one in found:
-        table.add_row(*(str(one[name] if one[name] is not None else "") for name in columns))
-    Console(width=None).print(table)
+        told = one | {"asked": f"{one['asked'][:19]}Z"}
+        table.add_row(*(str(told[name] if told[name] is not None else "") for name in columns))
+    Console(width=160).print(table)
 
 
 @recalibrations_app.command("approve")

@@ -5,13 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+LONGEST_TOLD_HOURS = 10 * 365 * 24.0
+"""Ten years: what an hour's damage rate says of a time beyond is no figure to plan by, and surfaces say "over 10 years"."""
+LONGEST_TOLD = "over 10 years"
+
 
 @dataclass(frozen=True)
 class MaintenanceWindow:
     """Until when maintenance should be done.
 
     Attributes:
-        state: due: now; within: before `hours` or `cycles` have passed; none: nothing wears the machine at present.
+        state: due: now; within: before `hours` or `cycles` have passed; none: nothing wears the machine at present, or so little
+            that it is due after `LONGEST_TOLD_HOURS` at the earliest.
         hours: from the newest assessment; None where it is not counted in hours.
         cycles: of the asset type; None where it is not counted in cycles.
     """
@@ -33,14 +38,15 @@ def window_of_damage(degradation: float, life_hours: float | None, due_at: float
 
     >>> window_of_damage(0.2, 80.0, 0.5).hours
     30.0
-    >>> window_of_damage(0.5, 80.0, 0.5).state, window_of_damage(0.2, None, 0.5).state
-    ('due', 'none')
+    >>> [window_of_damage(*of, 0.5).state for of in ((0.5, 80.0), (0.2, None), (0.0, 1e6))]
+    ['due', 'none', 'none']
     """
     if degradation >= due_at:
         return MaintenanceWindow("due")
     if life_hours is None:
         return MaintenanceWindow("none")
-    return MaintenanceWindow("within", hours=life_hours * (due_at - degradation) / (1.0 - degradation))
+    hours = life_hours * (due_at - degradation) / (1.0 - degradation)
+    return MaintenanceWindow("none") if hours > LONGEST_TOLD_HOURS else MaintenanceWindow("within", hours=hours)
 
 
 def window_of_life(lower_cycles: float, cap_cycles: float, flagged: bool) -> MaintenanceWindow:

@@ -13,6 +13,7 @@ import numpy as np
 from smart_sentry import __version__
 from smart_sentry.contracts.monitoring import AssetStatus
 from smart_sentry.health.degradation import RISKS
+from smart_sentry.health.maintenance import LONGEST_TOLD, LONGEST_TOLD_HOURS
 from smart_sentry.reports.charts import Axes, chart, spans_of
 from smart_sentry.reports.content import Event, ReportContent, Trend
 from smart_sentry.reports.wording import NOT_AVAILABLE, Clock, fixed, hours_text, span_text
@@ -111,6 +112,8 @@ def life_text(status: AssetStatus, *, short: bool = False) -> str:
         return "used up"
     if status.remaining_life_hours is None:
         return "not limited"
+    if status.remaining_life_hours > LONGEST_TOLD_HOURS:
+        return LONGEST_TOLD
     return hours_text(status.remaining_life_hours, short=short)
 
 
