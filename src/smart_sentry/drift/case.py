@@ -105,6 +105,10 @@ class DriftCase:
     shown: Callable[[float], str] = plain_seconds
 
 
+NOTHING_TO_COMPARE = "nothing to compare"
+"""Kind of the evidence of a machine that hardly ran: a verdict that rests on it says nothing."""
+
+
 @dataclass(frozen=True)
 class Evidence:
     """One thing that a verdict stands on.

@@ -14,6 +14,7 @@ import numpy as np
 
 from smart_sentry.drift.case import (
     MAINTENANCE,
+    NOTHING_TO_COMPARE,
     OPERATING_CHANGE,
     DriftCase,
     Evidence,
@@ -183,7 +184,7 @@ def _noisy_sensor(found: Findings) -> Triage | None:
 def _explained(found: Findings) -> Triage:
     """Nothing of the asset's own moved: nothing happened, operation changed, or the whole fleet moved alike."""
     if not any(shift.judged for shift in found.responses):
-        doubt = Evidence("doubt", (), {}, "The machine hardly ran: there is nothing to compare.")
+        doubt = Evidence(NOTHING_TO_COMPARE, (), {}, "The machine hardly ran: there is nothing to compare.")
         return Triage(Verdict.UNKNOWN, 0.5, False, (doubt,))
     common = _fleet_evidence(found)
     operating = [shift for shift in found.operating if shift.moved]

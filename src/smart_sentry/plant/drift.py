@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from smart_sentry.contracts.drift import SKIPPED
+from smart_sentry.drift.case import NOTHING_TO_COMPARE
 from smart_sentry.errors import UnknownAsset
 from smart_sentry.plant.plant import Plant
 from smart_sentry.stores.drift_findings import Finding
@@ -82,6 +83,8 @@ def standing_alarms(finding: Finding) -> Mapping[str, str] | None:
     reason = (
         _joined([str(piece["sentence"]) for piece in finding.evidence]).strip() or f"The verdict is {finding.verdict}."
     )
+    if any(piece["kind"] == NOTHING_TO_COMPARE for piece in finding.evidence):
+        return None
     match finding.verdict:
         case "degradation":
             return {MAINTENANCE_DUE: reason}

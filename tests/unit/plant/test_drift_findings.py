@@ -19,6 +19,7 @@ from smart_sentry.stores.store import Store
 ASSET, NOW = "motor_01", START.timestamp() + 3600.0
 STUCK = {"kind": "stuck", "signals": ["vibration_g"], "figures": {"readings": 900.0}, "sentence": "It stands still."}
 SHIFT = {"kind": "shift", "signals": ["current_a"], "figures": {"size": 3.0}, "sentence": "It rises."}
+IDLE: dict[str, Any] = {"kind": "nothing to compare", "signals": [], "figures": {}, "sentence": "It hardly ran."}
 FOUND = Finding(ASSET, NOW, "v1", NOW - 1000.0, NOW - 1.0, "degradation", 0.9, False, (SHIFT,), 0.5)
 
 
@@ -48,6 +49,7 @@ def standing(plant: Plant) -> dict[str, str]:
         (at(0, "benign_operating_change", may_recalibrate=True), set()),
         (at(0, "none"), set()),
         (at(0, "skipped"), set()),
+        (at(0, "unknown", evidence=(IDLE,)), set()),
     ],
 )
 def test_each_verdict_raises_its_alarm(plant: Plant, found: Finding, kinds: set[str]) -> None:
