@@ -71,7 +71,8 @@ class Outcome:
             NaN where no benign recalibration was allowed.
         action: what the policy does with the candidate: promote, ask (a person) or refuse; "uncalibrated" where calibration
             refused the recent data; empty where the triage allows none.
-        lost: past and injected faults that a candidate which is not refused loses, counted on readings that no check has seen.
+        lost: past and injected faults that a candidate which is not refused loses, on readings that no check has seen.
+        faults: how many of them the old baseline flags.
     """
 
     kind: str
@@ -85,7 +86,8 @@ class Outcome:
     flagged_before: float
     flagged_after: float
     action: str
-    lost: int
+    lost: tuple[str, ...]
+    faults: int
 
 
 def main(seeds: Sequence[int] = FIGURE_SEEDS) -> bool:
@@ -99,6 +101,8 @@ def main(seeds: Sequence[int] = FIGURE_SEEDS) -> bool:
     for one in outcomes:
         if not one.right or (one.degrading and one.may_recalibrate):
             console.print(f"not right: {one.kind}, seed {one.seed}: {one.verdict}")
+        if one.lost:
+            console.print(f"lost: {one.kind}, seed {one.seed}, {one.action}: {', '.join(one.lost)}")
     return met
 
 
@@ -129,7 +133,9 @@ def one_scenario(kind: str, seed: int) -> Outcome:
     begun = time.perf_counter()
     found = triage(case)
     seconds = time.perf_counter() - begun
-    before, after, action, lost = np.nan, np.nan, "", 0
+    before, after, action = np.nan, np.nan, ""
+    lost: tuple[str, ...] = ()
+    faults = 0
     if found.may_recalibrate:
         before = flagged(asset_type, old, recent, readings(scenario.fresh))
         try:
@@ -140,10 +146,10 @@ def one_scenario(kind: str, seed: int) -> Outcome:
             action = decided(tried, found, seed)
             if action != Action.REFUSE:
                 after = flagged(asset_type, tried.candidate, recent, readings(scenario.fresh))
-                lost = faults_lost(tried, readings(scenario.fresh), seed)
+                lost, faults = faults_lost(tried, readings(scenario.fresh), seed)
     return Outcome(
         kind, seed, str(found.verdict), found.may_recalibrate, str(found.verdict) in scenario.accepted, scenario.degrading,
-        seconds, drift_share(scenario), before, after, action, lost,
+        seconds, drift_share(scenario), before, after, action, lost, faults,
     )  # fmt: skip
 
 
@@ -196,11 +202,12 @@ def decided(tried: RecalibrationCase, found: Triage, seed: int) -> str:
     return str(decide(finding, run_checks(tried, seed), compared).action)
 
 
-def faults_lost(tried: RecalibrationCase, fresh: Readings, seed: int) -> int:
-    """Past faults, and injected faults of another draw in fresh readings, that the candidate does not flag any more."""
+def faults_lost(tried: RecalibrationCase, fresh: Readings, seed: int) -> tuple[tuple[str, ...], int]:
+    """Past faults, and injected faults of another draw in fresh readings: those that are not flagged any more, of how many."""
     again = replace(tried, training=fresh, held_out=Readings(fresh.seconds[:0], fresh.values[:0]))
     injected, past = check_injected_faults(again, seed + _NEW_FAULTS), check_past_faults(again)
-    return len(injected.figures["lost"]) + len(past.figures["lost_at"])
+    missed = tuple(f"the past fault at {at:.0f} s" for at in past.figures["lost_at"])
+    return (*injected.figures["lost"], *missed), injected.figures["flagged_before"] + past.figures["faults"]
 
 
 def flagged(asset_type: AssetType, baseline: Baseline, recent: Readings, fresh: Readings) -> float:
@@ -250,7 +257,7 @@ def summary(console: Console, outcomes: Sequence[Outcome]) -> bool:
     tried = [one for one in outcomes if one.action]
     judged = [one for one in tried if np.isfinite(one.flagged_after)]
     accepted = [one for one in degrading if one.action == Action.PROMOTE]
-    lost = sum(one.lost for one in judged)
+    lost, faults = sum(len(one.lost) for one in judged), sum(one.faults for one in judged)
     back = sum(one.flagged_after <= MOST_FLAGGED for one in judged) / max(len(judged), 1)
     usual = [one.drift_share > MOST_DRIFT_SHARE for one in degrading]
     table = Table("what", "triage", "target", "retrain when drift share > 0.3", title="Targets")
@@ -282,7 +289,7 @@ def summary(console: Console, outcomes: Sequence[Outcome]) -> bool:
     told = ", ".join(f"{name} {actions[name]}" for name in (*Action, "uncalibrated"))
     table.add_row("candidates by what policy does with them", told, "", "")
     table.add_row("candidates accepted on a degrading machine", str(len(accepted)), "0", "")
-    table.add_row("past or injected faults lost by candidates that are not refused", str(lost), "0", "")
+    table.add_row("past or injected faults lost by candidates that are not refused", f"{lost} of {faults}", "0", "")
     taken = [one.seconds for one in outcomes]
     table.add_row(
         "triage with its neighbours, seconds, median (slowest)", f"{np.median(taken):.2f} ({max(taken):.2f})", "", ""
