@@ -8,12 +8,15 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 from plant_fixture import PUMP, sqlite_in
 from recalibration_fixture import ASSET, MOVED, Moved, at_new_duty, pump_at_new_duty
 from tiny_project import PrefectServer, environment_of, run_program
 
 from smart_sentry.plant.recalibration_run import PATH
+
+pytestmark = pytest.mark.long
 
 PROJECT = Path(__file__).parents[2]
 FLOW = ["pipelines.recalibration", "--asset-id", ASSET, "--lookback-minutes", str(MOVED / 60.0)]

@@ -20,6 +20,7 @@ from smart_sentry.servers import answers, free_port, stop
 
 PROPOSED = "smart-sentry.drift.recalibration-proposed"
 ODD_NAME = "motor & <7> 'x'"
+pytestmark = pytest.mark.long
 
 WAITING = '''
 """Stands for the flow of the same name: it takes the same parameters, and its time."""

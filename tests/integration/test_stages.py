@@ -168,6 +168,7 @@ def test_export_tells_sizes_and_what_the_int8_model_loses(first: tuple[StageCont
     onnx.checker.check_model(onnx.load(context.edge / "logistic.onnx"))
 
 
+@pytest.mark.long
 def test_chain_in_another_folder_with_two_processes_gives_the_same_bytes(
     first: tuple[StageContext, dict[str, StageResult]], data: RunToFailure, tmp_path: Path
 ) -> None:
