@@ -48,10 +48,11 @@ chaos: $(INSTALLED) servers  ## kill, restart and stop everything that the strea
 
 check: lint test  ## what CI runs: lint, types, import contracts, tests
 
+# Plain `mypy` checks pipelines, service and dashboard, too, and takes longer than CI has.
 lint: $(INSTALLED)
 	ruff check .
 	ruff format --check .
-	mypy src/smart_sentry benchmarks  # plain `mypy` checks pipelines, service and dashboard, too: a minute more
+	mypy src/smart_sentry benchmarks
 	lint-imports
 
 bench: $(INSTALLED)  ## measure the project against its peers
