@@ -49,13 +49,19 @@ def contents_of(origin: Path) -> Iterator[Contents]:
     """Opens a folder or a zip. The files may stand at its top, in a sub folder, or in a nested CMAPSSData.zip.
 
     Raises:
-        UnreadableData: a zip is cut short or damaged, here or while its files are read.
+        UnreadableData: a zip is cut short, damaged, encrypted or packed in an unknown way, here or while its files are read.
     """
     with ExitStack() as stack:
         try:
             yield _folder(origin, stack) if origin.is_dir() else _zip(origin, stack)
-        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
-            found = f"one that is damaged or cut short ({error})"
+        except (
+            zipfile.BadZipFile,
+            zlib.error,
+            EOFError,
+            RuntimeError,
+        ) as error:  # RuntimeError: encrypted, unknown packing
+            what = "cannot be unpacked" if isinstance(error, RuntimeError) else "is damaged or cut short"
+            found = f"one that {what} ({error})"
             raise UnreadableData(origin, "a whole zip archive", found, "Bring the archive again.") from error
 
 

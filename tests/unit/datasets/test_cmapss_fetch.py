@@ -132,6 +132,21 @@ def test_fetch_from_zip_with_flipped_bits_leaves_nothing(source, tiny_cmapss, ma
     assert files_under(raw) == []
 
 
+@pytest.mark.parametrize(("offset", "value", "says"), [(8, 1, "encrypted"), (10, 99, "compression")])
+def test_fetch_from_zip_that_cannot_be_unpacked_leaves_nothing(
+    source, tiny_cmapss, make_zip, raw, tmp_path, offset, value, says
+):
+    archive = bytearray(make_zip(tiny_cmapss))
+    entry = archive.find(b"PK\x01\x02")  # of the central directory: flags at 8, method at 10
+    while entry >= 0:
+        archive[entry + offset] = value
+        entry = archive.find(b"PK\x01\x02", entry + 4)
+    (tmp_path / "cmapss.zip").write_bytes(archive)
+    with pytest.raises(UnreadableData, match=f"cannot be unpacked.*{says}"):
+        replace(source, local=tmp_path / "cmapss.zip").fetch(raw)
+    assert files_under(raw) == []
+
+
 def test_fetch_from_network_brings_all_sets_and_names_the_address(source, tiny_cmapss, make_nasa_zip, raw, web_server):
     web_server.body = make_nasa_zip(tiny_cmapss)
     report = replace(source, url=web_server.url).fetch(raw)
