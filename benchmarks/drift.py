@@ -43,13 +43,15 @@ from smart_sentry.recalibration.case import Origin, PastFault, RecalibrationCase
 from smart_sentry.recalibration.checks import check_injected_faults, check_past_faults, run_checks
 from smart_sentry.recalibration.injection import SIZES, InjectedFault, NormalSpread, inject
 from smart_sentry.recalibration.policy import Action, NewestFinding, decide
-from smart_sentry.recalibration.sensitivity import healthy_stretches
 from smart_sentry.recalibration.shadow import shadow
+from smart_sentry.recalibration.stretches import healthy_stretches
 
 SEEDS_A_KIND = 14
 LEAST_ACCURACY, LEAST_BACK, MOST_DRIFT_SHARE = 0.95, 0.95, 0.3
 MOST_FLAGGED = 0.01
 """Share of fresh healthy readings that may be flagged after a recalibration: as much as benchmarks.calibration allows."""
+LEAST_STILL_FLAGGED = 0.5
+"""A fault that the old baseline flags in all draws is lost where a candidate flags it in fewer than this share of its own."""
 _BEFORE_FRESH_S = 3600.0
 _PAST_FAULTS = (("offset", "vibration_g"), ("ramp", "current_a"))
 _NEW_FAULTS = 1000
@@ -198,14 +200,14 @@ def recalibration_of(scenario: DriftScenario, found: Triage, old: Baseline, seed
 def decided(tried: RecalibrationCase, found: Triage, seed: int) -> str:
     """What the policy does with a candidate, without a person."""
     compared = shadow(tried.asset_type, tried.active, tried.candidate, tried.training, tried.held_out)
-    finding = NewestFinding(found.verdict, found.may_recalibrate, True)
-    return str(decide(finding, run_checks(tried, seed), compared).action)
+    finding = NewestFinding(found.verdict, found.may_recalibrate, True, float(tried.held_out.seconds[-1]))
+    return str(decide(finding, run_checks(tried, seed), compared, float(tried.training.seconds[-1])).action)
 
 
 def faults_lost(tried: RecalibrationCase, fresh: Readings, seed: int) -> tuple[tuple[str, ...], int]:
     """Past faults, and injected faults of another draw in fresh readings: those that are not flagged any more, of how many."""
-    again = replace(tried, training=fresh, held_out=Readings(fresh.seconds[:0], fresh.values[:0]))
-    injected, past = check_injected_faults(again, seed + _NEW_FAULTS), check_past_faults(again)
+    again = replace(tried, training=fresh, held_out=fresh.part(slice(0)))
+    injected, past = check_injected_faults(again, seed + _NEW_FAULTS, LEAST_STILL_FLAGGED), check_past_faults(again)
     missed = tuple(f"the past fault at {at:.0f} s" for at in past.figures["lost_at"])
     return (*injected.figures["lost"], *missed), injected.figures["flagged_before"] + past.figures["faults"]
 
@@ -214,7 +216,7 @@ def flagged(asset_type: AssetType, baseline: Baseline, recent: Readings, fresh: 
     """Share of fresh readings that are flagged; the monitor has seen the hour before them."""
     monitor = ConditionMonitor(asset_type, {"m": baseline})
     late = recent.seconds >= recent.seconds[-1] - _BEFORE_FRESH_S
-    for one in (Readings(recent.seconds[late], recent.values[late]), fresh):
+    for one in (recent.part(late), fresh):
         condition = monitor.assess(np.zeros(len(one.seconds), dtype=np.int64), one.seconds, one.values)
     return float(condition.flag.mean())
 

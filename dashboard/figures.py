@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from dashboard.live_plant import LiveAsset
@@ -11,7 +12,9 @@ from dashboard.normal import number
 from dashboard.pieces import Kpi, health_ring
 from dashboard.times import ago, hours_in_words
 from smart_sentry.assets import AssetType
+from smart_sentry.contracts.alarms import AlarmState
 from smart_sentry.contracts.live import AssetUpdate
+from smart_sentry.contracts.monitoring import Prediction
 from smart_sentry.health.degradation import grade
 from smart_sentry.health.maintenance import (
     LONGEST_TOLD,
@@ -34,6 +37,7 @@ def key_figures(asset: LiveAsset, status: Mapping[str, Any] | None, kind: AssetT
         status: the asset's part of GET /api/v1/monitoring/status; None where the service did not answer.
         kind: the asset's type; None where it is not known.
     """
+    asset = replace(asset, judged=is_judged(asset, status))
     update = asset.update
     state = "" if status is None else str(status["system_state"])
     doubt = "; uncertain: a sensor or clock is at fault" if status and status["health_uncertain"] else ""
@@ -42,7 +46,7 @@ def key_figures(asset: LiveAsset, status: Mapping[str, Any] | None, kind: AssetT
     return [
         Kpi("status", "Status", "", f"{state} · {ago(asset.age)}".strip(" ·"), status_mark(asset)),
         Kpi("phase", "Phase", "", "" if kind and kind.phase else "this type has no phase rule", mark(PHASES, update.phase)),
-        Kpi("score", "Anomaly score", score, _votes(update)),
+        Kpi("score", "Anomaly score", score, _votes(asset)),
         _alarms(asset),
         _health(asset, doubt),
         Kpi("risk", "Risk", "", worn if asset.judged else "needs a calibration", risk_mark(asset)),
@@ -50,6 +54,11 @@ def key_figures(asset: LiveAsset, status: Mapping[str, Any] | None, kind: AssetT
         _maintenance(maintenance_window(update, status, kind), kind),
         Kpi("grade", "Grade", grade(update.health) if asset.judged else "–", "A best, F worst"),
     ]  # fmt: skip
+
+
+def is_judged(asset: LiveAsset, status: Mapping[str, Any] | None) -> bool:
+    """Whether anything judges an asset: as the service says, or where it does not answer, as far as was heard."""
+    return asset.judged if status is None else status["health"] is not None
 
 
 def status_mark(asset: LiveAsset) -> Mark:
@@ -69,13 +78,15 @@ def risk_mark(asset: LiveAsset) -> Mark:
 def attention(asset: LiveAsset) -> tuple[float, ...]:
     """Sorts assets, the one that needs attention first at the top.
 
-    By the worse of its risk and of the priority of an alarm that nobody has acknowledged; then by health, open alarms and
-    anomaly: by nothing that moves with every reading, so that rows keep their places.
+    By the worse of its risk and of the priority of an alarm that stands and that nobody has acknowledged; then by those whose
+    condition is gone, by health, open alarms and anomaly: by nothing that moves with every reading: rows keep their places.
     """
     waiting = [alarm for alarm in asset.alarms if alarm.to_state in NEEDS_ACKNOWLEDGEMENT]
-    worst = max([mark(RISKS, asset.update.risk).rank, *(priority_rank(alarm.priority) for alarm in waiting)])
+    standing = [alarm for alarm in waiting if alarm.to_state == AlarmState.UNACKNOWLEDGED]
+    worst = max([mark(RISKS, asset.update.risk).rank, *(priority_rank(alarm.priority) for alarm in standing)])
+    gone = max([0, *(priority_rank(alarm.priority) for alarm in waiting)])
     update = asset.update
-    return (-worst, -len(waiting), round(update.health), -len(asset.alarms), -update.flag)
+    return (-worst, -len(standing), -gone, -len(waiting), round(update.health), -len(asset.alarms), -update.flag)
 
 
 def priority_rank(priority: str) -> int:
@@ -86,15 +97,15 @@ def priority_rank(priority: str) -> int:
 def remaining_life(update: AssetUpdate, status: Mapping[str, Any] | None, kind: AssetType | None) -> Kpi:
     """Remaining life, with its interval where a model tells one."""
     label = "Remaining life"
-    if (found := update.prediction) is not None:
+    if (found := _prediction(update, status)) is not None:
         cap = kind.failure.rul_cap_cycles if kind else None
         most = " or more" if cap is not None and found.rul_upper_cycles >= cap else ""
-        note = f"{found.rul_lower_cycles:.0f} to {found.rul_upper_cycles:.0f}{most} (90 % interval)"
+        note = f"{found.rul_lower_cycles:.0f} to {found.rul_upper_cycles:.0f}{most}"
         warming = "; few readings yet" if found.warming else ""
         return Kpi("rul", label, f"{found.rul_cycles:.0f} cycles", note + warming)
     if status is None:
         return Kpi("rul", label, "–", "the service did not say")
-    if update.score is None and status["baseline_version"] is None:
+    if status["health"] is None:
         return Kpi("rul", label, "–", "not calibrated yet")
     hours = status["remaining_life_hours"]
     if hours is None:
@@ -111,11 +122,18 @@ def maintenance_window(
     """Until when maintenance should be done; None where too little is known."""
     if kind is None:
         return None
-    if (found := update.prediction) is not None:
+    if (found := _prediction(update, status)) is not None:
         return window_of_life(found.rul_lower_cycles, float(kind.failure.rul_cap_cycles), update.flag)
-    if status is None or (update.score is None and status["baseline_version"] is None):
+    if status is None or status["health"] is None:
         return None
     return window_of_damage(update.degradation, status["remaining_life_hours"], kind.health.maintenance_after)
+
+
+def _prediction(update: AssetUpdate, status: Mapping[str, Any] | None) -> Prediction | None:
+    """The newest that a failure model told: of the newest reading, or of one before it where that could not be judged."""
+    if update.prediction is not None or status is None or status["prediction"] is None:
+        return update.prediction
+    return Prediction.model_validate(status["prediction"])
 
 
 def _maintenance(window: MaintenanceWindow | None, kind: AssetType | None) -> Kpi:
@@ -139,9 +157,10 @@ def _health(asset: LiveAsset, doubt: str) -> Kpi:
     return Kpi("health", "Health", "", f"{health:.1f} of 100{doubt}", raw=ring)
 
 
-def _votes(update: AssetUpdate) -> str:
+def _votes(asset: LiveAsset) -> str:
+    update = asset.update
     if update.score is None:
-        return update.reason[:80] if update.reason else "needs a calibration"
+        return update.reason[:80] or ("the newest reading has no score" if asset.judged else "needs a calibration")
     if update.prediction is not None:
         return f"failure probability {update.prediction.failure_probability:.2f}; limit is 1"
     return (

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 SILENT_AFTER_S = 5.0
-"""A publisher is heard every 2 s, a database answers five times a second."""
+"""Whoever judges is heard every 2 s, a database answers five times a second."""
 DOWN_AFTER_S = 4.0
 REFUSALS = 2
 """So many refused connections in a row say at once that nobody is there."""
@@ -30,9 +30,9 @@ class Heard:
         started: when the dashboard began to listen.
         feed: when the live feed was last heard; None: never.
         service: when the service last answered; None: never.
-        reading: when the newest reading of any asset came in; None: there is none.
+        reading: when the newest reading of these came in; None: there is none.
         refusals: connections to the service that were refused one after another.
-        fresh: whether any asset has sent within the time that its type allows.
+        fresh: whether any asset has sent within the time that is allowed; of those that are read often, where there are any.
         assets: how many are known.
         feed_problem, service_problem: what was said of it last, as a sentence; None: nothing is wrong.
     """
@@ -89,8 +89,9 @@ def judge(heard: Heard, service: str) -> Link:
         )  # fmt: skip
     if not heard.fresh:
         return Link(
-            LinkState.QUIET, heard.reading or 0.0, "Feed and service answer, but no machine is sending readings.",
-            "Check the machines' gateways and network; what is shown is the last that came.",
+            LinkState.QUIET, heard.reading or 0.0, "Feed and service answer, but no new reading has come.",
+            "Check the machines' gateways and network and, where Kafka is used, that a worker runs (smart-sentry stream work);"
+            " what is shown is the last that came.",
         )  # fmt: skip
     return Link(LinkState.LIVE, min(heard.feed, heard.reading or 0.0), "Feed and service answer.")
 

@@ -1,8 +1,9 @@
-"""The plant as the live feed tells it, kept in memory for every page: two threads listen, pages take copies."""
+"""The plant as the live feed tells it, kept in memory for every page: threads of its own listen, pages take copies."""
 
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -20,7 +21,7 @@ from smart_sentry.feed.feed import LiveFeed, Told
 
 _log = logging.getLogger(__name__)
 _TURN_S = 0.25
-_ASK_EVERY_S = 1.0
+_ASK_EVERY_S, _LEARN_JUDGED_EVERY_S = 1.0, 60.0
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 4.0
 STALE_AFTER_S = 15.0
 """An asset is stale when it was not heard for this long or for five of its sampling intervals, whichever is more."""
@@ -36,7 +37,7 @@ class LiveAsset:
         alarms: its open alarms, the longest-standing first.
         age: seconds since its newest reading came in.
         stale: whether that is longer than its type allows, or than 5 s while feed or service is away.
-        judged: whether anything was ever said of its condition, as far as was heard: without a baseline nothing is.
+        judged: whether anything judges its condition: a score was heard of it, or the service says so.
     """
 
     update: AssetUpdate
@@ -70,7 +71,7 @@ class PlantView:
 class LivePlant:
     """Listens to the live feed and asks the service whether it lives, until it is closed. It connects anew by itself.
 
-    One thread owns the feed; another asks the service, so that one that hangs holds up no reading. All methods may be called
+    One thread owns the feed; others ask the service, so that one that hangs holds up no reading. All methods may be called
     by any thread.
 
     Args:
@@ -78,16 +79,22 @@ class LivePlant:
         ask_service: raises `ServiceRefused` where the service does not answer.
         service: its address, for people.
         sampling_seconds: of an asset type; None where the type is not known.
+        fresh_within_s: how old the newest reading of a plant may be that is LIVE, where machines are read more often than every
+            5 s and that is less than what makes them stale. A feed that falls silent where nobody judges needs no such limit.
+        ask_judged: names of the assets that something judges, as the service says: one that rests has no score to be heard. It is
+            asked while there is an asset of which none was heard; raises as `ask_service` does.
         now, clock: seconds since 1970 UTC, and seconds that only go forward.
     """
 
     def __init__(
         self, open_feed: Callable[[], LiveFeed], ask_service: Callable[[], object], service: str,
         sampling_seconds: Callable[[str], float | None] = lambda _: None, *,
+        fresh_within_s: float = math.inf, ask_judged: Callable[[], Iterable[str]] = tuple,
         now: Callable[[], float] = time.time, clock: Callable[[], float] = time.monotonic,
     ) -> None:  # fmt: skip
         self._open_feed, self._ask_service, self._service = open_feed, ask_service, service
-        self._sampling_seconds, self._now, self._clock = sampling_seconds, now, clock
+        self._sampling_seconds, self._fresh_within_s = sampling_seconds, fresh_within_s
+        self._ask_judged, self._now, self._clock = ask_judged, now, clock
         self._lock, self._closing = threading.Lock(), threading.Event()
         self._updates: dict[str, AssetUpdate] = {}
         self._arrived: dict[str, float] = {}
@@ -102,7 +109,11 @@ class LivePlant:
         self._service_problem: str | None = None
         self._threads = [
             threading.Thread(target=run, name=name, daemon=True)
-            for name, run in (("live-feed", self._listen), ("service-health", self._ask))
+            for name, run in (
+                ("live-feed", self._listen),
+                ("service-health", self._ask),
+                ("judged", self._learn_judged),
+            )
         ]
 
     def __enter__(self) -> Self:
@@ -118,7 +129,7 @@ class LivePlant:
             thread.start()
 
     def close(self) -> None:
-        """Ends both threads; returns when the feed has been let go of, or after 10 s."""
+        """Ends its threads; returns when the feed has been let go of, or after 10 s."""
         self._closing.set()
         for thread in self._threads:
             thread.join(10.0)
@@ -162,14 +173,22 @@ class LivePlant:
 
     def _heard(self, clock: float, assets: Iterable[LiveAsset]) -> Heard:
         known = list(assets)
+        often = [one for one in known if self._is_read_often(one.update.asset_type)]
+        telling, within_s = (often, self._fresh_within_s) if often else (known, math.inf)
         return Heard(
             started=clock - self._started,
             feed=None if self._feed_heard is None else max(clock - self._feed_heard, 0.0),
             service=None if self._answered is None else max(clock - self._answered, 0.0),
-            reading=min((one.age for one in known), default=None),
-            refusals=self._refusals, fresh=any(not one.stale for one in known), assets=len(known),
+            reading=min((one.age for one in telling), default=None),
+            refusals=self._refusals, fresh=any(not one.stale and one.age <= within_s for one in telling),
+            assets=len(known),
             feed_problem=self._feed_problem, service_problem=self._service_problem,
         )  # fmt: skip
+
+    def _is_read_often(self, asset_type: str) -> bool:
+        """Whether silence of such machines says something: one that is read every hour is silent for hours anyway."""
+        step = self._sampling_seconds(asset_type)
+        return step is not None and step < SILENT_AFTER_S
 
     def _patience(self, asset_type: str) -> float:
         return max(STALE_AFTER_S, _INTERVALS * (self._sampling_seconds(asset_type) or 0.0))
@@ -266,3 +285,18 @@ class LivePlant:
                 with self._lock:
                     self._answered, self._refusals, self._service_problem = self._clock(), 0, None
             self._closing.wait(max(_ASK_EVERY_S - (self._clock() - began), 0.1))
+
+    def _learn_judged(self) -> None:
+        while not self._closing.is_set():
+            with self._lock:
+                unheard = self._updates.keys() - self._judged
+            if unheard:
+                try:
+                    told = set(self._ask_judged())
+                    with self._lock:
+                        self._judged |= told & self._updates.keys()
+                except ServiceRefused:
+                    pass  # the banner tells that it is away
+                except Exception:  # noqa: BLE001 - as above
+                    _log.exception("the service could not be asked what it judges")
+            self._closing.wait(_LEARN_JUDGED_EVERY_S if unheard else _ASK_EVERY_S)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from dashboard.pieces import SignalCard, sparkline
@@ -20,12 +20,18 @@ _SPARK_POINTS = 120
 
 @dataclass(frozen=True)
 class Normal:
-    """What a signal was in healthy operation, in its unit."""
+    """What a signal was in healthy operation, in its unit.
+
+    Attributes:
+        mean, std, low, high: of its readings.
+        of_means: whether they are of means over a second instead: single readings scatter wider, and are not held against them.
+    """
 
     mean: float
     std: float
     low: float
     high: float
+    of_means: bool = False
 
     def sigmas(self, value: float) -> float | None:
         """How many standard deviations a value is off; None where healthy operation did not vary."""
@@ -42,7 +48,8 @@ def normal_signals(baseline: Mapping[str, Any] | None, phase: str) -> dict[str, 
     phases = {} if baseline is None else baseline.get("phases", {})
     known = phases.get(phase) or (phases.get(Phase.UNKNOWN.value) if phase != Phase.OFF.value else None) or {}
     found = {name: Normal(one["mean"], one["std"], one["min"], one["max"]) for name, one in known.items()}
-    of_windows = {name.removesuffix("_mean"): one for name, one in found.items() if name.endswith("_mean")}
+    means = {name.removesuffix("_mean"): one for name, one in found.items() if name.endswith("_mean")}
+    of_windows = {name: replace(one, of_means=True) for name, one in means.items()}
     return of_windows | found
 
 
@@ -105,6 +112,8 @@ def _against(
     target = f"target {number(normal.mean)} ± {number(normal.std, 2)} {unit}".rstrip()
     if value is None:
         return target, "the sensor tells no number", "off", None
+    if normal.of_means:
+        return f"{target} (means over a second)", "a single reading: not compared", "none", None
     sigmas = normal.sigmas(value)
     if sigmas is None:
         same = value == normal.mean

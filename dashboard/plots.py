@@ -79,7 +79,7 @@ def score_chart(zone: Zone, height: int = 280) -> dict[str, Any]:
         "encoding": {"y": {"field": "y", "type": "quantitative"}},
     }
     line = _line_layer("anomaly score (limit 1)", {"type": "symlog", "constant": 1})
-    line["encoding"]["y"]["axis"] = {"values": _SCORE_TICKS, "format": "~g"}
+    line["encoding"]["y"]["axis"] = {"values": _SCORE_TICKS, "format": "~r"}
     return _chart([_anomaly_layer(), line, limit], zone, height)
 
 

@@ -12,7 +12,8 @@ from smart_sentry.phases import PHASES, Phase
 
 SPAN_S = 900.0
 """What is shown: seconds before the newest reading, by the readings' own times."""
-ROWS = 1000
+ROWS = 1800
+"""As many as there are in the span at most."""
 CLOSEST_S = 0.5
 """Readings that are closer together share a row: the newest values, the highest score, and the flag of any."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -11,6 +12,7 @@ import streamlit as st
 
 from dashboard.asset_types import AssetTypes
 from dashboard.desk import Answer, Desk, sentence_of
+from dashboard.link import SILENT_AFTER_S, LinkState
 from dashboard.live_plant import LivePlant
 from dashboard.pieces import escaped
 from dashboard.times import Zone, zone_of
@@ -20,7 +22,7 @@ from smart_sentry.feed.open import open_feed
 from smart_sentry.service_client import ServiceClient
 
 _log = logging.getLogger(__name__)
-_HEALTH_PATIENCE_S, _ANSWER_PATIENCE_S = 3.0, 20.0
+_HEALTH_PATIENCE_S, _READ_PATIENCE_S, _ANSWER_PATIENCE_S = 3.0, 2.0, 20.0
 _AUTHOR, _ZONE = "author", "time_zone"
 
 
@@ -39,11 +41,11 @@ def asset_types() -> AssetTypes:
 @st.cache_resource(show_spinner=False, on_release=LivePlant.close)
 def plant() -> LivePlant:
     """The one listener of this process, begun with the first page that is opened."""
-    its = settings()
-    health = _health()
+    its, health, service = settings(), _health(), desk()
     listener = LivePlant(
-        lambda: open_feed(its), lambda: health.get("/health"), its.service_address, asset_types().step_seconds
-    )
+        lambda: open_feed(its), lambda: health.get("/health"), its.service_address, asset_types().step_seconds,
+        fresh_within_s=SILENT_AFTER_S if its.redis_url is None else math.inf, ask_judged=lambda: _judged(service),
+    )  # fmt: skip
     listener.start()
     return listener
 
@@ -56,7 +58,15 @@ def _health() -> ServiceClient:
 @st.cache_resource(show_spinner=False, on_release=Desk.close)
 def desk() -> Desk:
     """The one way from pages to the service."""
-    return Desk(_client(_ANSWER_PATIENCE_S))
+    return Desk(_client(_ANSWER_PATIENCE_S), reader=_client(_READ_PATIENCE_S), is_down=_is_down)
+
+
+def _judged(service: Desk) -> list[str]:
+    return [one["asset_id"] for one in service.ask("/api/v1/assets") if one["health"] is not None]
+
+
+def _is_down() -> bool:
+    return plant().view().link.state == LinkState.DOWN
 
 
 def _client(patience_s: float) -> ServiceClient:
@@ -99,8 +109,14 @@ def demand_author() -> str | None:
     """Name of the operator; without one a sentence asks for it, and there is None."""
     if name := author():
         return name
-    st.error("Enter your name in the sidebar first: every action is recorded with one.", icon=":material/person:")
+    _refuse("Enter your name in the sidebar first: every action is recorded with one.", ":material/person:")
     return None
+
+
+def _refuse(text: str, icon: str) -> None:
+    """Says why something is not done. The error goes with the next drawing of its fragment, the toast stays for a while."""
+    st.error(text, icon=icon)
+    st.toast(text, icon=icon, duration="long")
 
 
 def send(path: str, body: dict[str, Any], done: str) -> Any:
@@ -117,15 +133,15 @@ def send(path: str, body: dict[str, Any], done: str) -> Any:
     try:
         answer = desk().send(path, body)
     except ServiceRefused as refusal:
-        st.error(plain(sentence_of(refusal)), icon=":material/block:")
+        _refuse(plain(sentence_of(refusal)), ":material/block:")
         return None
     st.toast(plain(done), icon=":material/check_circle:")
     return answer
 
 
-def read(path: str, max_age_s: float = 3.0, **query: str) -> Answer:
-    """What the service says, at most so old."""
-    return desk().read(path, max_age_s, **query)
+def read(path: str, max_age_s: float = 3.0, *, patient: bool = False, **query: str) -> Answer:
+    """What the service says, at most so old; what takes it long is asked with patience."""
+    return desk().read(path, max_age_s, patient=patient, **query)
 
 
 def shown(answer: Answer) -> bool:

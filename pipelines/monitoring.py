@@ -141,7 +141,8 @@ def monitor_drift(
         asset_id: only this asset.
         hours: length of the recent window, which ends with each asset's newest reading.
         report: whether pages are written and kept in MLflow.
-        outcomes: CSV file of failures (asset_id, failed_at), by which stored predictions are judged.
+        outcomes: CSV file of failures (asset_id, failed_at), by which stored predictions are judged; None:
+            SMART_SENTRY_FAILURE_OUTCOMES; where that is not set either, they are not.
 
     Returns:
         verdict -> how many assets.
@@ -161,8 +162,9 @@ def monitor_drift(
             _show(name, its)
     stored = dict(store_findings(findings)) if findings else {}
     _emit(findings, stored)
-    if outcomes is not None:
-        _show_calibration(judge_predictions(outcomes))
+    happened = outcomes or settings.failure_outcomes_file
+    if happened is not None:
+        _show_calibration(judge_predictions(str(happened)))
     _forget_old(settings.reports_folder / "drift")
     return dict(Counter(one.verdict for one in findings))
 

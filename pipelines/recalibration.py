@@ -121,7 +121,11 @@ def show(told: Told) -> None:
         *(f"- {sentence}" for sentence in why),
     ]  # fmt: skip
     if told["state"] == "AWAITING_APPROVAL":
-        lines += ["", f"`smart-sentry recalibrations approve {told['number']} --author NAME --reason WHY` promotes it."]
+        lines += [
+            "", "A named person decides: run the deployment `decide-recalibration` with",
+            f"number {told['number']}, your name, why, and approve on or off, or",
+            f"`smart-sentry recalibrations approve {told['number']} --author NAME --reason WHY` (`reject` likewise).",
+        ]  # fmt: skip
     create_markdown_artifact("\n".join(lines), key=key)
 
 

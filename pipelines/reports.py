@@ -1,4 +1,4 @@
-"""The flow `file-reports`: the executive report of every asset and the fleet report, filed under reports/<date>/.
+"""The flow `file-reports`: every report of every asset and the fleet report, filed under reports/<date>/.
 
 python -m pipelines.reports                        in this process, or on the server that PREFECT_API_URL names
 prefect deployment run file-reports/file-reports   on a worker, where it is deployed
@@ -25,13 +25,13 @@ from prefect.cache_policies import NO_CACHE  # noqa: E402
 
 from smart_sentry.files import file_name_of, write_whole  # noqa: E402
 from smart_sentry.reports.fleet import gather_fleet  # noqa: E402
-from smart_sentry.reports.reports import write_report  # noqa: E402
+from smart_sentry.reports.reports import REPORTS, write_report  # noqa: E402
 from smart_sentry.reports.source import ReportSource  # noqa: E402
 
 
 @flow(name="file-reports", timeout_seconds=3600, retries=2, retry_delay_seconds=30)
 def file_reports(as_of: datetime | None = None) -> list[str]:
-    """Files the executive report of every asset, and the fleet report.
+    """Files every report of every asset, and the fleet report.
 
     Args:
         as_of: what was stored up to then; None: up to the newest row of any asset.
@@ -50,9 +50,10 @@ def file_reports(as_of: datetime | None = None) -> list[str]:
         folder = source.settings.reports_folder / day
         assets = sorted(row.status.asset_id for row in fleet.rows)
         progress = cast(UUID, create_progress_artifact(0.0, key="file-reports", description=f"Reports of {day}"))
-        files = [_file(source, "fleet", None, folder, fleet.as_of)]
+        of_assets = [name for name, kind in REPORTS.items() if kind.of_asset]
+        files = [_file(source, name, None, folder, fleet.as_of) for name in REPORTS if name not in of_assets]
         for done, asset in enumerate(assets, 1):
-            files.append(_file(source, "executive", asset, folder, fleet.as_of))
+            files += [_file(source, name, asset, folder, fleet.as_of) for name in of_assets]
             update_progress_artifact(progress, 100.0 * done / len(assets))
         log.info("%d reports in %s", len(files), folder)
         return [str(path) for path in files]
@@ -62,7 +63,8 @@ def file_reports(as_of: datetime | None = None) -> list[str]:
 def _file(source: ReportSource, name: str, asset_id: str | None, folder: Path, as_of: float) -> Path:
     called = name if asset_id is None else f"{name}-{asset_id}"
     path = write_whole(
-        folder / f"{file_name_of(called)}.pdf", lambda part: write_report(source, name, asset_id, part, as_of=as_of)
+        folder / f"{file_name_of(called)}{REPORTS[name].ending}",
+        lambda part: write_report(source, name, asset_id, part, as_of=as_of),
     )
     create_link_artifact(path.resolve().as_uri(), link_text=called, key=_key(called), description=f"Filed in {folder}")
     return path

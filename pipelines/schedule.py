@@ -93,6 +93,9 @@ def serve(folder: Path, limit: int, announce: Callable[[str], object], alone: bo
         runner.add_deployment(deployment)
         announce(f"  {deployment.full_name}: {_when(deployment)}")
     announce("Ctrl-C stops everything.")
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # A script has started it in the background: what SIGTERM is turned into would be ignored.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     asyncio.run(runner.start())
 
 
@@ -110,4 +113,5 @@ def run_again_what_was_cut_off() -> int:
 def _when(deployment: RunnerDeployment) -> str:
     crons = [one.schedule.cron for one in deployment.schedules or []]  # type: ignore[union-attr]
     names = [str(getattr(trigger, "name", "")) for trigger in deployment.triggers]
-    return "; ".join([*(f"cron {cron} UTC" for cron in crons), *(f"automation {name!r}" for name in names)])
+    told = [*(f"cron {cron} UTC" for cron in crons), *(f"automation {name!r}" for name in names)]
+    return "; ".join(told) or "when a person runs it"

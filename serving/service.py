@@ -14,6 +14,7 @@ os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
 import bentoml
 
 from smart_sentry.api.endpoint import Shortcut
+from smart_sentry.api.gate import Gate
 from smart_sentry.api.prediction import create_app
 from smart_sentry.api.shortcut import ReadingShortcut
 from smart_sentry.champion import load_champion, mark_of_champion
@@ -54,6 +55,8 @@ class PredictionService:
         return APP.state.served.loaded is not None
 
 
+# The first stands in front of all others, BentoML's own routes included.
+PredictionService.add_asgi_middleware(Gate, **APP.state.gate)  # type: ignore[attr-defined]
 PredictionService.add_asgi_middleware(Shortcut, endpoint=APP.state.endpoint)  # type: ignore[attr-defined]
 if not IN_A_BENTO:
     PredictionService.add_asgi_middleware(ReadingShortcut, **APP.state.reading_shortcut)  # type: ignore[attr-defined]

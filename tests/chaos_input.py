@@ -74,8 +74,11 @@ def plan_of(rows_each: int, seed: int) -> Plan:
         copies += more
     messages = _interleaved(lanes)
     poison = [_poison(number, rng) for number in range(round(POISON * len(valid)))]
+    # not at the very beginning: an asset is of the type that it comes as first
     for place, one in zip(
-        sorted(rng.integers(0, len(messages), len(poison)).tolist(), reverse=True), poison, strict=True
+        sorted(rng.integers(len(messages) // 20, len(messages), len(poison)).tolist(), reverse=True),
+        poison,
+        strict=True,
     ):
         messages.insert(place, one)
     return Plan(tuple(messages), valid, copies, len(poison))
@@ -205,6 +208,13 @@ def _from_the_future(message: Outgoing) -> Outgoing:
     return replace(message, value=message.value[:8] + micros + message.value[16:])
 
 
+def _of_another_type(message: Outgoing) -> Outgoing:
+    assert message.key is not None
+    nothing, values = np.zeros(1, dtype=np.int64), np.zeros((1, len(ENGINE.signals)))
+    other = Readings(ENGINE.name, [message.key.decode()], ["other"], START + nothing, nothing, nothing, values, nothing)
+    return replace(encode(other, Layout(ENGINE), Form.JSON, "chaos")[0], headers=message.headers)
+
+
 _OF_PACKED = (_truncated, _a_few_bytes, _of_another_version, _of_another_layout, _infinite, _from_the_future)
 _SPOILT: list[tuple[Reason, Callable[[Outgoing], Outgoing]]] = [
     (Reason.WRONG_KEY, lambda message: replace(message, key=None)),
@@ -217,6 +227,7 @@ _SPOILT: list[tuple[Reason, Callable[[Outgoing], Outgoing]]] = [
     (Reason.UNKNOWN_CONTENT, _with_header("content-type", b"text/plain")),
     (Reason.UNKNOWN_TYPE, _changed(b'"pump"', b'"balloon"')),
     (Reason.UNKNOWN_TYPE, _of_another_layout),
+    (Reason.OTHER_TYPE, _of_another_type),
     (Reason.WRONG_UTF8, _changed(b'"asset_id":"pump', b'"asset_id":"\xff\xfe')),
     (Reason.WRONG_JSON, _changed(b"{", b"{{")),
     (Reason.WRONG_LENGTH, _truncated),

@@ -10,23 +10,21 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
-import psutil
 import psycopg
 import yaml
 from bundle_fixture import make_packaged_home
 from chaos_input import ENGINE, PUMPS, Plan
 from condition_sample import baseline
 from plant_fixture import PUMP
-from services_fixture import Services
+from services_fixture import Services, standing_still
 
 from smart_sentry.baseline_store import BaselineStore
-from smart_sentry.services.process import running_in
 from smart_sentry.services.service import Service
 from smart_sentry.stream.broker import ensure_topics
 from smart_sentry.stream.messages import Outgoing, dead_letters_of
@@ -284,24 +282,8 @@ class Chaos:
 
     def pause(self) -> None:
         """PostgreSQL and all its processes stand still for a while."""
-        stopped = self._stop_postgres()
-        try:
+        with standing_still(self._stage.services.postgres):
             time.sleep(self._pause_s)
-        finally:
-            for process in stopped:
-                with suppress(psutil.NoSuchProcess):
-                    process.resume()
-
-    def _stop_postgres(self) -> list[psutil.Process]:
-        record = running_in(self._stage.services.postgres.folder)
-        assert record is not None
-        first = psutil.Process(record.pid)
-        first.suspend()  # no further processes
-        others = first.children(recursive=True)
-        for process in others:
-            with suppress(psutil.NoSuchProcess):
-                process.suspend()
-        return [*others, first]
 
     def _victim(self) -> Worker:
         workers = self._stage.working()

@@ -19,7 +19,7 @@ from selenium.webdriver.common.keys import Keys
 
 from smart_sentry.assets import AssetType
 from smart_sentry.config import Settings
-from smart_sentry.demo_plant_servers import Site, dashboard_server, open_site, prepared_home
+from smart_sentry.demos.plant_servers import Site, dashboard_server, open_site, prepared_home
 from smart_sentry.servers import RunningServer, free_port, running
 from smart_sentry.service_client import ServiceClient, calibrate_over_http
 from smart_sentry.simulation.asset import AssetPlan

@@ -12,6 +12,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from smart_sentry.servers import free_port
+from smart_sentry.service_client import CONNECTIONS
 
 
 @contextmanager
@@ -28,7 +29,7 @@ def served(app: FastAPI) -> Iterator[httpx.Client]:
         time.sleep(0.02)
     try:
         # No certificates: they take longer to read than most of these tests take.
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60, verify=False) as client:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60, verify=False, limits=CONNECTIONS) as client:
             yield client
     finally:
         server.should_exit = True

@@ -30,13 +30,14 @@ class PostgresServer:
     def database(self) -> Iterator[str]:
         """An empty database, dropped afterwards."""
         name = f"test_{uuid.uuid4().hex}"
-        self._run(f"CREATE DATABASE {name}")
+        self.run(f"CREATE DATABASE {name}")
         try:
             yield make_url(self.url).set(database=name).render_as_string(hide_password=False)
         finally:
-            self._run(f"DROP DATABASE {name} WITH (FORCE)")
+            self.run(f"DROP DATABASE {name} WITH (FORCE)")
 
-    def _run(self, statement: str) -> None:
+    def run(self, statement: str) -> None:
+        """Executes a statement, in a transaction of its own."""
         url = make_url(self.url).set(drivername="postgresql+psycopg")
         engine = create_engine(url, isolation_level="AUTOCOMMIT")
         try:

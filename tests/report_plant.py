@@ -28,6 +28,7 @@ ASSETS = (HEALTHY, CRITICAL, JAPANESE, UNJUDGED, EMPTY, ALARMING)
 ALARMS, OPEN_ALARMS = 10_000, 3_000
 EVIL = '=HYPERLINK("http://evil.example","x")'
 MARKUP = '#panic("markup ran") *bold* $x$ [link] <label> @cite \\ // "quoted"'
+RICH = "<r><t>=1+1</t></r><c t='n'><v>1</v></c> R&D <r>  </r>"
 COSTS = {
     "cost_currency": "EUR", "cost_downtime_hour": 1200.0, "cost_planned_repair": 3500.0, "cost_unplanned_repair": 18_000.0,
     "downtime_planned_hours": 6.0, "downtime_unplanned_hours": 30.0,
@@ -47,7 +48,8 @@ def fill(client: httpx.Client, home: Path) -> None:
     mild[3:5, 0] = np.nan
     send_batch(client, readings_of(mild, JAPANESE, range(300, 320)))
     send_batch(client, healthy(40, 6, UNJUDGED))
-    for asset, text in ((CRITICAL, EVIL), (CRITICAL, MARKUP), (JAPANESE, "軸受から異音 😀 long " + "word" * 500)):
+    notes = [(CRITICAL, EVIL), (CRITICAL, MARKUP), (CRITICAL, RICH), (JAPANESE, "軸受から異音 😀 long " + "word" * 500)]
+    for asset, text in notes:
         note = {"asset_id": asset, "author": "Ada", "text": text}
         assert client.post("/api/v1/logs", json=note).status_code == 201
     with Store(f"sqlite:///{home / 'plant.db'}") as store:

@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 import pytest
 from postgres_server import folder_for_all
 
@@ -20,6 +21,7 @@ from smart_sentry.servers import demand_free_port
 from smart_sentry.services.control import start, stop
 from smart_sentry.services.kafka import Kafka
 from smart_sentry.services.postgres import Postgres
+from smart_sentry.services.process import running_in
 from smart_sentry.services.redis_server import RedisServer
 from smart_sentry.services.service import Service
 
@@ -116,6 +118,25 @@ def _started(folder: Path, names: tuple[str, ...]) -> Services:
             found.stop()
             if trial == _TRIALS:
                 raise
+
+
+@contextmanager
+def standing_still(service: Service) -> Iterator[None]:
+    """Every process of a service is stopped (SIGSTOP) for the length of the block."""
+    record = running_in(service.folder)
+    assert record is not None
+    first = psutil.Process(record.pid)
+    first.suspend()  # no further processes
+    others = first.children(recursive=True)
+    for process in others:
+        with suppress(psutil.NoSuchProcess):
+            process.suspend()
+    try:
+        yield
+    finally:
+        for process in (*others, first):
+            with suppress(psutil.NoSuchProcess):
+                process.resume()
 
 
 @pytest.fixture(scope="module")

@@ -24,7 +24,7 @@ def main(bootstrap: str, topic: str, dead_letters: str, database: str, models: s
         def open_partition(partition: int) -> PartitionPlant:
             return PartitionPlant({PUMP.name: PUMP}, Path(models), store, topic, partition)
 
-        worker = Worker(options, open_partition, Producer(bootstrap))
+        worker = Worker(options, open_partition, Producer(bootstrap), give_up=store.abandon)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: worker.stop())
         if metrics_port:

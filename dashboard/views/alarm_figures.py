@@ -36,7 +36,9 @@ def page() -> None:
 
 @st.fragment(run_every=10.0)
 def _figures(hours: float, operators: int, query: dict[str, str]) -> None:
-    answer = session.read("/api/v1/alarms/kpis", 5.0, hours=f"{hours:g}", operators=str(operators), **query)
+    answer = session.read(
+        "/api/v1/alarms/kpis", 5.0, patient=True, hours=f"{hours:g}", operators=str(operators), **query
+    )
     if not session.shown(answer):
         return
     told: dict[str, Any] = answer.value

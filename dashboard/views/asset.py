@@ -114,7 +114,9 @@ def _bring_past(name: str, signals: tuple[str, ...]) -> None:
     brought = _assets_with_past()
     if name in brought:
         return
-    answer = session.read("/api/v1/data/history", asset_id=name, minutes=_PAST_MINUTES, limit=_MOST_READINGS)
+    answer = session.read(
+        "/api/v1/data/history", patient=True, asset_id=name, minutes=_PAST_MINUTES, limit=_MOST_READINGS
+    )
     if answer.problem is None:
         session.plant().fill(name, past_of(answer.value, signals))
         brought.add(name)

@@ -26,7 +26,8 @@ _NEED_REASON = (AlarmAction.SHELVE.value, AlarmAction.TAKE_OUT_OF_SERVICE.value,
 def section(name: str) -> None:
     """Draws it."""
     _open_alarms(name)
-    answer = session.read(_ALARMS, 2.0, asset_id=name, open_only="false", transitions="true")
+    limit = str(_SHOWN_STEPS + 1)  # one more tells that there are more
+    answer = session.read(_ALARMS, 2.0, asset_id=name, open_only="false", transitions="true", limit=limit)
     if not session.shown(answer):
         return
     _act(name, answer.value["alarms"])
@@ -127,4 +128,7 @@ def _history(steps: list[dict[str, Any]]) -> None:
     with st.container(key="alarm-history", height=_HISTORY_PX if len(rows) > _ROWS_BELOW else "content"):
         st.html(table(("Time", "Alarm", "Event", "State after", "Priority", "By", "Reason"), rows, "alarms"))
     if len(steps) > _SHOWN_STEPS:
-        st.caption(f"The newest {_SHOWN_STEPS} of {len(steps)} steps; the workbook (section Reports and data) has all.")
+        st.caption(
+            f"The newest {_SHOWN_STEPS} steps. The workbook (section Reports and data) has a row for every alarm that"
+            " there was: its first and last step, and how it was answered."
+        )

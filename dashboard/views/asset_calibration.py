@@ -9,6 +9,7 @@ import streamlit as st
 from dashboard import session
 from dashboard.acceptance import RUNNING, acceptance_figures, baseline_rows
 from dashboard.pieces import kpi_row, table
+from dashboard.views.asset_live import status_of
 
 _START, _STATUS, _ROLLBACK = (f"/api/v1/calibration/{name}" for name in ("start", "status", "rollback"))
 _USUAL_MINUTES, _MOST_MINUTES = 10.0, 525_600.0
@@ -16,8 +17,7 @@ _USUAL_MINUTES, _MOST_MINUTES = 10.0, 525_600.0
 
 def section(name: str) -> None:
     """Draws it."""
-    asset = session.plant().view().assets.get(name)
-    if asset is not None and asset.update.prediction is not None:
+    if _by_failure_model(name):
         st.info("A failure model judges this asset: it needs no calibration. The model page tells of it.")
         _learnt(name)
         return
@@ -29,6 +29,14 @@ def section(name: str) -> None:
     with right:
         _roll_back(name)
     _learnt(name)
+
+
+def _by_failure_model(name: str) -> bool:
+    """As the service says; where it does not answer, by what the newest reading was told."""
+    asset, status = session.plant().view().assets.get(name), status_of(name)
+    if status is None:
+        return asset is not None and asset.update.prediction is not None
+    return bool(status["models_loaded"]["failure"])
 
 
 @st.fragment(run_every=1.0)

@@ -1,4 +1,4 @@
-"""An asset as it stands: key figures, why, a card for each signal, charts, open alarms; anew every second from memory."""
+"""An asset as it stands: key figures, why, a card for each signal, charts, open alarms; anew from memory."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 
 from dashboard import session
-from dashboard.figures import key_figures
+from dashboard.figures import is_judged, key_figures
 from dashboard.live_plant import LiveAsset
 from dashboard.marks import ALARM_STATES, NEEDS_ACKNOWLEDGEMENT, PRIORITIES, mark
 from dashboard.normal import CLEAR_SIGMAS, Normal, cards_of, normal_signals, title_of, unit_of
@@ -20,6 +20,8 @@ from smart_sentry.contracts.live import AlarmUpdate
 
 _STATUS, _BASELINE = "/api/v1/monitoring/status", "/api/v1/monitoring/baseline"
 _STATUS_AGE_S, _BASELINE_AGE_S = 3.0, 5.0
+_STATE_EVERY_S, _CHARTS_EVERY_S = 0.25, 0.5
+"""A fault has to be seen within two seconds of its first reading, and k of n readings take the most of them."""
 
 
 def figures(name: str) -> None:
@@ -33,19 +35,26 @@ def _figures(name: str) -> None:
     asset = session.plant().view().assets.get(name)
     if asset is None:
         return
+    kind = session.asset_types().find(asset.update.asset_type)
+    st.html(kpi_row(key_figures(asset, status_of(name), kind)))
+
+
+def status_of(name: str) -> dict[str, Any] | None:
+    """How an asset stands as the service says; None where it did not answer."""
     answer = session.read(_STATUS, _STATUS_AGE_S, asset_id=name)
-    status = None if answer.value is None else answer.value["asset"]
-    st.html(kpi_row(key_figures(asset, status, session.asset_types().find(asset.update.asset_type))))
+    found: dict[str, Any] | None = None if answer.value is None else answer.value["asset"]
+    return found
 
 
 def section(name: str) -> None:
     """Draws everything below the key figures."""
     fault_injection.panel(name)
-    _live(name)
+    _state(name)
+    _history(name)
 
 
-@st.fragment(run_every=1.0)
-def _live(name: str) -> None:
+@st.fragment(run_every=_STATE_EVERY_S)
+def _state(name: str) -> None:
     plant = session.plant()
     asset, history = plant.view().assets.get(name), plant.history(name)
     if asset is None or history is None:
@@ -58,7 +67,14 @@ def _live(name: str) -> None:
             alarm_row(alarm)
     with st.container(key="signal_cards"):
         st.html(signal_cards(cards_of(asset.update, kind, normal, history)))
-    _charts(asset, kind, normal, history)
+
+
+@st.fragment(run_every=_CHARTS_EVERY_S)
+def _history(name: str) -> None:
+    plant = session.plant()
+    asset, history = plant.view().assets.get(name), plant.history(name)
+    if asset is not None and history is not None:
+        _charts(asset, session.asset_types().find(asset.update.asset_type), _normal(asset), history)
 
 
 def _normal(asset: LiveAsset) -> dict[str, Normal]:
@@ -79,7 +95,9 @@ def _reasons(asset: LiveAsset) -> str:
         look = "" if update.flag else " ss-well"
         return f'<div class="ss-reasons{look}"><b>{heading}:</b> {escaped(update.reason)}</div>'
     if update.score is None:
-        text = "Not judged: nothing healthy was learnt of it yet. Calibrate it (section Calibration)."
+        text = "The newest reading has no score."
+        if not is_judged(asset, status_of(update.asset_id)):
+            text = "Not judged: nothing healthy was learnt of it yet. Calibrate it (section Calibration)."
         return f'<div class="ss-reasons ss-well">{text}</div>'
     return '<div class="ss-reasons ss-well">Nothing is out of the ordinary.</div>'
 
@@ -117,8 +135,11 @@ def _charts(asset: LiveAsset, kind: AssetType | None, normal: dict[str, Normal],
         zone = session.zone()
         st.html('<div class="ss-title">Anomaly score, limit 1</div>')
         _draw(score_table(history, zone), score_chart(zone), "score")
-    st.html('<div class="ss-note">Last 15 minutes of readings. Red spans: anomalous. Green: normal range of the baseline'
-            f" (mean ± {CLEAR_SIGMAS:g} deviations in this phase). Phases are shaded, but for STEADY.</div>")  # fmt: skip
+    st.html(
+        '<div class="ss-note">Last 15 minutes of readings. Red spans: anomalous. Green: normal range of the baseline (mean'
+        f" ± {CLEAR_SIGMAS:g} deviations in this phase), where that is of single readings. Phases are shaded, but for STEADY."
+        "</div>"
+    )
 
 
 def _signal_chart(kind: AssetType | None, normal: dict[str, Normal], history: History) -> None:
@@ -129,7 +150,9 @@ def _signal_chart(kind: AssetType | None, normal: dict[str, Normal], history: Hi
         format_func=lambda one: f"{title_of(signals[one])} [{unit_of(signals[one]) or '1'}]" if one in signals else one,
     )  # fmt: skip
     its, zone = normal.get(chosen), session.zone()
-    usual = None if its is None else Range(its.mean - CLEAR_SIGMAS * its.std, its.mean + CLEAR_SIGMAS * its.std)
+    usual = None
+    if its is not None and not its.of_means:
+        usual = Range(its.mean - CLEAR_SIGMAS * its.std, its.mean + CLEAR_SIGMAS * its.std)
     unit = unit_of(signals[chosen]) if chosen in signals else ""
     table = signal_table(history, history.signals.index(chosen), usual, zone)
     _draw(

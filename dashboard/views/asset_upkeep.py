@@ -1,6 +1,8 @@
-"""Maintenance that was done, and deleting what is known of an asset."""
+"""Maintenance, while it lasts and when it is done, and deleting what is known of an asset."""
 
 from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
 
 import streamlit as st
 
@@ -11,9 +13,35 @@ def section(name: str) -> None:
     """Draws it."""
     left, right = st.columns(2)
     with left:
+        _work(name)
         _maintenance(name)
     with right:
         _purge(name)
+
+
+def _work(name: str) -> None:
+    """People at work on the machine: whatever they do to it calls nobody meanwhile."""
+    with st.form(f"work_{name}", clear_on_submit=True):
+        st.markdown("**People work on it**: its alarms call nobody until they have ended, or until the time is over.")
+        reason = st.text_input("What is done", max_chars=2000, key="work_reason", placeholder="e.g. belt is changed")
+        hours = st.number_input(
+            "Hours at most", min_value=0.25, max_value=720.0, value=4.0, step=0.25, key="work_hours"
+        )
+        begin, end = st.columns(2)
+        begins = begin.form_submit_button("Begin", key="work_begin", icon=":material/engineering:", width="stretch")
+        ends = end.form_submit_button("End", key="work_end", width="stretch")
+    if not (begins or ends) or (author := session.demand_author()) is None:
+        return
+    if not reason.strip():
+        st.error("Say what is done, for the record.", icon=":material/edit:")
+        return
+    body = {"asset_id": name, "author": author, "reason": reason.strip()}
+    if begins:
+        until = datetime.now(UTC) + timedelta(hours=hours)
+        told = "Its alarms call nobody while people work on it."
+        session.send("/api/v1/maintenance/begin", body | {"until": until.isoformat()}, told)
+    else:
+        session.send("/api/v1/maintenance/end", body, "Its alarms are judged again.")
 
 
 def _maintenance(name: str) -> None:

@@ -84,7 +84,7 @@ def _verdicts(assessments: list[dict[str, Any]]) -> None:
 
 
 def _predicted(assessments: list[dict[str, Any]]) -> _Told:
-    heads = ("Reading", "Failure probability", "Remaining life (cycles)", "90 % interval", "Alarm")
+    heads = ("Reading", "Failure probability", "Remaining life (cycles)", "Interval (cycles)", "Alarm")
     return heads, [
         (
             str(place), number(one["failure_probability"], 3), number(one["rul_cycles"], 3),

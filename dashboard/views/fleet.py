@@ -14,6 +14,7 @@ from dashboard.link import LinkState
 from dashboard.live_plant import LiveAsset, PlantView
 from dashboard.marks import RISKS
 from dashboard.pieces import kpi_row
+from dashboard.views import asset_files
 
 _TABLE, _ORDER, _OPEN = "fleet_table", "fleet_order", "fleet_open"
 _ROW_PX, _MOST_PX = 36, 760
@@ -23,6 +24,7 @@ def page() -> None:
     """Draws it."""
     _counts()
     _assets()
+    asset_files.fleet_report()
 
 
 @st.fragment(run_every=1.0)

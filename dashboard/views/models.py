@@ -99,7 +99,13 @@ def _champion() -> None:
     st.subheader("Failure model", anchor=False)
     answer = session.read(_MODEL, _EVERY_S)
     if answer.value is None:
-        st.info(session.plain(answer.problem or "No failure model serves."), icon=":material/info:")
+        st.info(
+            "No failure model serves. Machines with a baseline of their own need none; for those with a history of failures: "
+            "smart\\-sentry train FD001",
+            icon=":material/info:",
+        )
+        if answer.problem is not None:
+            st.caption(session.plain(answer.problem))
         return
     session.shown(answer)
     model = answer.value

@@ -77,7 +77,11 @@ class PhaseRule(_Strict):
         default="auto", description="change of speed per second above which it is in transition; auto: learnt"
     )
     window_seconds: float = Field(default=2.0, gt=0, description="span over which the change of speed is taken")
-    dwell_seconds: float = Field(default=1.0, ge=0, description="a new phase must hold this long before it is believed")
+    dwell_seconds: float = Field(
+        default=1.0,
+        ge=0,
+        description="beyond window_seconds, how long it must be calm under load before it counts as at work",
+    )
 
 
 class DetectionPolicy(_Strict):

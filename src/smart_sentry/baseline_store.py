@@ -12,9 +12,11 @@ import hashlib
 import json
 import shutil
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from urllib.parse import unquote
 from weakref import WeakValueDictionary
 
+from smart_sentry.assets import AssetType
 from smart_sentry.detection.baseline import FACTS, Baseline
 from smart_sentry.detection.calibration import Readings
 from smart_sentry.errors import ChecksumMismatch, ModelUnavailable
@@ -26,6 +28,8 @@ ACTIVE = "active.json"
 READINGS, READINGS_FACTS = "readings.npz", "readings.json"
 _HELD: WeakValueDictionary[Path, Baseline] = WeakValueDictionary()
 """By folder: the version in its name is the checksum of what is in it, so it is the same whenever it is read."""
+_NEW = ".new"
+"""Beginning of folders in which a version is being put together."""
 _ASIDE = "=purged="
 """Beginning of folders that a purge has put aside; no quoted name holds a `=`."""
 
@@ -54,17 +58,18 @@ class BaselineStore:
     def keep(self, baseline: Baseline, readings: Readings | None = None) -> str:
         """Keeps a baseline beside the active one, which stays active, and returns its version."""
         home = self._home(baseline.asset_id)
-        part = home / ".new"
-        shutil.rmtree(part, ignore_errors=True)
-        version = baseline.save(part)
-        if readings is not None:
-            write_arrays(part / READINGS, {"seconds": readings.seconds, "values": readings.values})
-            write_json(part / READINGS_FACTS, {"sha256": sha256_of(part / READINGS), "rows": len(readings.seconds)})
-        whole = home / version
-        if whole.exists():
-            shutil.rmtree(part)
-        else:
-            part.rename(whole)
+        home.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(prefix=_NEW, dir=home) as own:  # another builder may be at work beside this one
+            part = Path(own) / "whole"
+            version = baseline.save(part)
+            if readings is not None:
+                write_arrays(part / READINGS, {"seconds": readings.seconds, "values": readings.values})
+                write_json(part / READINGS_FACTS, {"sha256": sha256_of(part / READINGS), "rows": len(readings.seconds)})
+            try:
+                part.rename(home / version)
+            except OSError:
+                if not (home / version).exists():
+                    raise
         return version
 
     def activate(self, asset_id: str, version: str) -> None:
@@ -125,7 +130,7 @@ class BaselineStore:
         """Every kept version: those that were active in that order, then those that never were, by name."""
         history = self.history(asset_id)
         home = self._home(asset_id)
-        kept = sorted(path.parent.name for path in home.glob(f"*/{FACTS}") if path.parent.name != ".new")
+        kept = sorted(path.parent.name for path in home.glob(f"*/{FACTS}") if not path.parent.name.startswith(_NEW))
         return [*history, *(version for version in kept if version not in history)]
 
     def roll_back(self, asset_id: str) -> str:
@@ -172,13 +177,19 @@ class BaselineStore:
         folder = self.folder.absolute()
         return {asset: _held(folder / file_name_of(asset), self.history(asset)[-1]) for asset in self.assets()}
 
-    def all_usable(self) -> tuple[dict[str, Baseline], dict[str, str]]:
-        """As `all_active`, but the newest before it where the active one cannot be read; and asset -> what is broken."""
+    def all_usable(self, asset_type: AssetType) -> tuple[dict[str, Baseline], dict[str, str]]:
+        """As `all_active`, but the newest before it where the active one cannot be read; and asset -> what is broken.
+
+        Args:
+            asset_type: what they are to be scored with; a baseline of before it changed is broken, too.
+        """
         folder, usable, broken = self.folder.absolute(), dict[str, Baseline](), dict[str, str]()
         for asset in self.assets():
             for version in reversed(self.history(asset)):
                 try:
-                    usable[asset] = _held(folder / file_name_of(asset), version)
+                    found = _held(folder / file_name_of(asset), version)
+                    found.refuse_changed(asset_type)
+                    usable[asset] = found
                     break
                 except (ChecksumMismatch, ModelUnavailable) as problem:
                     broken.setdefault(asset, str(problem))
@@ -197,7 +208,7 @@ class BaselineStore:
 
 
 def _asset_of(home: Path, name: str) -> str:
-    """Whose folder it is. A long name is shortened in the folder's, and stands whole in every baseline."""
+    """Whose folder it is. A name that is long or empty is another in the folder's, and stands as it is in every baseline."""
     if "+" not in name:
         return unquote(name)
     active = json.loads((home / ACTIVE).read_text(encoding="utf-8"))["history"][-1]

@@ -13,14 +13,13 @@ import pandas as pd
 
 from smart_sentry.assets import ASSET_COLUMN, AssetType
 from smart_sentry.baseline_store import BaselineStore
-from smart_sentry.condition_monitor import Condition, ConditionMonitor, Step
+from smart_sentry.condition_monitor import ConditionMonitor
+from smart_sentry.condition_reasons import row_reasons
 from smart_sentry.detection.baseline import Baseline
 from smart_sentry.detection.calibration import Readings, calibrate
 from smart_sentry.errors import ModelUnavailable, SmartSentryError
 from smart_sentry.files import write_whole
-from smart_sentry.health.explanations import Told, explain_ratio, explain_step
 from smart_sentry.phases import PHASES
-from smart_sentry.quality import FLAWS, GOOD
 from smart_sentry.reading_tables import TIME_COLUMN, as_readings, read_table
 
 _PARALLEL_FROM = 8
@@ -100,7 +99,7 @@ def score_file(asset_type: AssetType, data: Path, out: Path, store: BaselineStor
 
     Raises:
         UnreadableData: the file cannot be read as readings of this type.
-        ModelUnavailable: no asset of the type was calibrated.
+        ModelUnavailable: no asset of the type was calibrated, or the type has changed since one of the file's was.
     """
     readings = as_readings(data, read_table(data), asset_type)
     baselines = store.all_active()
@@ -108,11 +107,12 @@ def score_file(asset_type: AssetType, data: Path, out: Path, store: BaselineStor
         raise ModelUnavailable(
             store.folder, f"Calibrate first: smart-sentry calibrate --type {asset_type.name} --data FILE."
         )
+    assets = pd.unique(readings.asset_id)
     if len(baselines) == 1:
         only = next(iter(baselines.values()))
-        baselines |= {str(asset): only for asset in pd.unique(readings.asset_id)}
+        baselines |= {str(asset): only for asset in assets}
     order = readings.order
-    monitor = ConditionMonitor(asset_type, baselines)
+    monitor = ConditionMonitor(asset_type, {asset: baselines[asset] for asset in assets if asset in baselines})
     slots = monitor.slots(readings.asset_id[order].tolist())
     condition = monitor.assess(slots, readings.seconds[order], readings.values[order])
     reasons = row_reasons(monitor, condition)
@@ -127,53 +127,3 @@ def score_file(asset_type: AssetType, data: Path, out: Path, store: BaselineStor
     table = told.iloc[np.argsort(order, kind="stable")].reset_index(drop=True)
     write_whole(out, lambda part: table.to_csv(part, index=False, float_format="%.6g"))
     return table
-
-
-def row_reasons(monitor: ConditionMonitor, condition: Condition) -> list[str]:
-    """Why each reading is flagged, or why it could not be judged; empty where all is well."""
-    uncovered = np.isnan(condition.score)
-    bad_sensor = (condition.flaws != GOOD).any(axis=1)
-    spoken_of = (condition.flag | uncovered | bad_sensor).nonzero()[0].tolist()
-    out = [""] * len(condition.slot)
-    if not spoken_of:
-        return out
-    names = monitor.asset_type.signal_names
-    newest = dict(condition.carried)
-    sentences: dict[int, tuple[Step, str]] = {}
-    for row in spoken_of:
-        slot, step = int(condition.slot[row]), int(condition.step[row])
-        parts = []
-        if condition.flag[row]:
-            if step >= 0:
-                newest[slot] = condition.step_of(step)
-            if slot not in sentences or sentences[slot][0] is not newest[slot]:
-                phase = int(condition.phase[row])
-                sentences[slot] = newest[slot], _step_reason(monitor, slot, phase, newest[slot])
-            parts.append(sentences[slot][1])
-        if bad_sensor[row]:
-            flawed = np.flatnonzero(condition.flaws[row] != GOOD)
-            parts.append("sensor: " + ", ".join(f"{names[i]} {FLAWS[condition.flaws[row, i]]}" for i in flawed[:3]))
-        elif uncovered[row] and not parts:
-            parts.append(_not_judged(monitor, slot, PHASES[condition.phase[row]].value))
-        out[row] = "; ".join(part for part in parts if part)
-    return out
-
-
-def _step_reason(monitor: ConditionMonitor, slot: int, phase: int, step: Step) -> str:
-    channels = monitor.baselines[monitor.name_of(slot)].channels
-    told = Told(step.channels, step.expected, step.scale)
-    reasons = explain_step(
-        monitor.asset_type, channels, step.statistic, step.effect, step.moved, told, PHASES[phase].value
-    )
-    if (ratio := explain_ratio(monitor.ratio_ranges(slot, phase), told, PHASES[phase].value)) is not None:
-        reasons.append(ratio)
-    return "; ".join(reason.sentence for reason in reasons)
-
-
-def _not_judged(monitor: ConditionMonitor, slot: int, phase: str) -> str:
-    name = monitor.name_of(slot)
-    if name not in monitor.baselines:
-        return f"not judged: {name} was not calibrated"
-    if phase not in monitor.baselines[name].phases:
-        return f"not judged: {phase} was not calibrated"
-    return "not judged yet: the first second is not over"

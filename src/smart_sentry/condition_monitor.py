@@ -10,7 +10,7 @@ batch.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,12 +23,12 @@ from smart_sentry.detection.baseline import Baseline
 from smart_sentry.detection.calibration import GAP_FACTOR
 from smart_sentry.detection.stack import BaselineStack
 from smart_sentry.detection.statistics import Scored, StepState, find_entries, score_steps
-from smart_sentry.features.steps import StepMaker, channel_names
-from smart_sentry.health.degradation import accumulate, severity
-from smart_sentry.health.explanations import RatioRange, ratio_ranges
+from smart_sentry.features.steps import StepMaker, Steps, channel_names
+from smart_sentry.health.degradation import accumulate
+from smart_sentry.health.explanations import RatioRange, in_words, ratio_ranges
 from smart_sentry.phase_machine import UNKNOWN, PhaseMachine, PhaseNumbers
 from smart_sentry.phases import PHASES
-from smart_sentry.quality import GOOD, QualityLane
+from smart_sentry.quality import QualityLane
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -39,6 +39,8 @@ _NONE, _CHANGE, _PAUSE = 0, 1, 2
 """What breaks a stretch: nothing, another phase, or a pause (also a maintenance and a new baseline)."""
 VOTE_FROM = 0.9
 """Both forests together may flag a step that the covariance detector scores this close to its limit."""
+HELD = ("score", "flag", "votes", "degradation")
+"""What readings carry of their asset's newest step."""
 
 
 class Step(NamedTuple):
@@ -119,7 +121,9 @@ class ConditionMonitor:
         self._steps = StepMaker(asset_type)
         self._learnt = self._stacked()
         self._ratio_ranges: dict[tuple[int, int], list[RatioRange]] = {}
-        channels = len(channel_names(asset_type))
+        self.channels_in_words = in_words(asset_type, channel_names(asset_type))
+        """(channels,) of a step, as reasons name them."""
+        channels = len(self.channels_in_words)
         self._state = StepState.empty(len(self._names), channels)
         self._memory = _Memory.empty(len(self._names), channels)
         self._tell_phase_numbers()
@@ -141,7 +145,7 @@ class ConditionMonitor:
         """
         self._reserve(int(slots.max(initial=-1)) + 1)
         flaws = self._quality.update(values, slots, self._learnt.run_limits, self._learnt.spike_limits)
-        known = np.where(flaws == GOOD, values, np.nan)
+        known = np.where(flaws, np.nan, values)
         if self._phases is None:
             phase = np.full(len(slots), UNKNOWN, dtype=np.int64)
         else:
@@ -159,7 +163,7 @@ class ConditionMonitor:
             self._memory.slow_mean, slow,
         )  # fmt: skip
         read = steps.channels
-        steps = replace(steps, channels=read - slow)
+        steps = Steps(steps.row, steps.slot, read - slow, steps.settings, steps.window)
         expected = self._learnt.expect(steps, of_step)
         deviations = expected.deviation
         entered_from = np.empty(len(steps.row), dtype=np.int64)
@@ -172,15 +176,14 @@ class ConditionMonitor:
             self._learnt.detectors, scored,
         )  # fmt: skip
         votes, flag = self._vote(scored, deviations, steps.slot)
-        hours = np.full(len(steps.row), self.asset_type.sampling_seconds * self._steps.length / 3600.0)
+        hours = self.asset_type.sampling_seconds * self._steps.length / 3600.0
         rate = self.asset_type.health.damage_rate_per_hour
-        severities = np.where(flag, severity(scored.score), 0.0)
-        degradation = accumulate(self._memory.degradation, steps.slot, severities, hours, rate)
+        degradation = accumulate(self._memory.degradation, steps.slot, scored.score, flag, hours, rate)
         carried = self._carried(slots)
-        of_row = np.full(len(slots), -1, dtype=np.int64)
-        of_steps = np.column_stack([scored.score, flag, votes, degradation])
-        told = np.empty((len(slots), of_steps.shape[1]))
-        _hold(slots, breaks, steps.row, of_steps, self._memory.held, told, of_row)
+        told, of_row = np.empty((len(slots), len(HELD))), np.empty(len(slots), dtype=np.int64)
+        _hold(
+            slots, breaks, steps.row, scored.score, flag, votes, degradation, self._memory.held, told, of_row
+        )  # fmt: skip
         found = Condition(
             slots, phase, told[:, 0], told[:, 1] > 0, told[:, 2].astype(np.int64), told[:, 3], flaws, of_row, scored,
             read, slow + expected.centre, expected.scale, carried,
@@ -270,9 +273,9 @@ class ConditionMonitor:
 
     def _carry(self, found: Condition, slots: IntArray, flag: BoolArray) -> None:
         """Remembers the newest flagged step of each asset."""
-        rows = np.flatnonzero(flag)
-        if self._steps.length == 1 or not rows.size:
+        if self._steps.length == 1 or not np.count_nonzero(flag):
             return
+        rows = np.flatnonzero(flag)
         statistic = np.broadcast_to(found.scored.statistic[:, None], found.channels.shape)
         parts = (statistic, found.scored.effect, found.scored.moved, found.channels, found.expected, found.scale)
         self._memory.carried[slots[rows]] = np.stack([part[rows] for part in parts], axis=1)
@@ -293,9 +296,10 @@ class ConditionMonitor:
         """The forests are asked where their vote can count: walking them costs more than all else together."""
         leading = scored.score >= 1.0
         votes = leading.astype(np.int64)
-        asked = np.flatnonzero(scored.score >= VOTE_FROM)
-        if not asked.size:
+        asks = scored.score >= VOTE_FROM
+        if not np.count_nonzero(asks):
             return votes, leading
+        asked = np.flatnonzero(asks)
         reading, window = self._learnt.forests
         its, windows_of = slots[asked], scored.window[asked]
         readings = reading.scores(np.nan_to_num(deviations[asked]), its) > reading.limit[its]
@@ -334,7 +338,7 @@ class _Memory(NamedTuple):
         step_phase: phase of the newest step.
         broken: what has broken its stretch since the newest step.
         degradation: the index.
-        held: score, flag, votes and degradation as the newest step left them.
+        held: `HELD` as the newest step left them.
         slow_seen, slow_mean: (assets, channels) as adaptation.follow_slowly keeps them.
         carried: (assets, 6, channels) the newest flagged `Step`, its statistic repeated.
     """
@@ -388,15 +392,21 @@ def _carry_breaks(slots: Any, breaks: Any, step_rows: Any, broken: Any, of_steps
 
 
 @njit(cache=True, nogil=True)
-def _hold(slots: Any, breaks: Any, step_rows: Any, of_steps: Any, held: Any, told: Any, of_row: Any) -> None:
-    """Gives every reading what its asset's newest step said; a new stretch begins with no score and no flag."""
+def _hold(
+    slots: Any, breaks: Any, step_rows: Any, score: Any, flag: Any, votes: Any, degradation: Any, held: Any, told: Any,
+    of_row: Any,
+) -> None:  # fmt: skip
+    """Gives every reading what its asset's newest step said (`HELD`); a new stretch begins with no score and no flag."""
     step = 0
     for row in range(slots.size):
         slot = slots[row]
         if breaks[row] != _NONE:
             held[slot, 0], held[slot, 1], held[slot, 2] = np.nan, 0.0, 0.0
         if step < step_rows.size and step_rows[step] == row:
-            held[slot] = of_steps[step]
+            held[slot, 0], held[slot, 1], held[slot, 2] = score[step], flag[step], votes[step]
+            held[slot, 3] = degradation[step]
             of_row[row] = step
             step += 1
+        else:
+            of_row[row] = -1
         told[row] = held[slot]

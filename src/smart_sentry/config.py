@@ -60,7 +60,7 @@ class Settings(BaseSettings):
     rate_limit_requests: float | None = Field(
         default=None,
         gt=0,
-        description="requests to /api/v1 a second of one API key or client address; default: no limit",
+        description="requests a second of one API key or client address; default: no limit",
     )
     rate_limit_readings: float | None = Field(
         default=None, gt=0, description="readings sent a second by one API key or client address; default: no limit"
@@ -109,12 +109,20 @@ class Settings(BaseSettings):
         default=6.0, gt=0,
         description="how far normal values may move from the first baseline before a person has to decide",
     )  # fmt: skip
+    failure_outcomes: Path | None = Field(
+        default=None,
+        description="CSV file of failures that happened (asset_id, failed_at), by which monitor-drift judges stored predictions",
+    )
     kafka_bootstrap: str | None = Field(
         default=None, description="Apache Kafka that readings are streamed through (host:port, ...); default: none"
     )
     kafka_topic: str = Field(
         default="readings", pattern=r"^[A-Za-z0-9._-]{1,200}$",
         description="topic of the readings; what is none goes to <topic>-dead-letters",
+    )  # fmt: skip
+    kafka_partitions: int = Field(
+        default=1, ge=1,
+        description="partitions of the topic of readings where it is made: as many as workers that may ever work at once",
     )  # fmt: skip
     ingest: Literal["store", "kafka"] = Field(
         default="store",
@@ -192,6 +200,11 @@ class Settings(BaseSettings):
     @property
     def services_folder(self) -> Path:
         return self.services_data or self.home / "data" / "services"
+
+    @property
+    def failure_outcomes_file(self) -> Path | None:
+        """Where the failures that happened are written down; None: nowhere."""
+        return None if self.failure_outcomes is None else self.home / self.failure_outcomes
 
     @property
     def reports_folder(self) -> Path:

@@ -272,11 +272,20 @@ class InvalidReadings(SmartSentryError):
 
 
 class UnknownAsset(SmartSentryError):
-    """An asset of which no reading has come."""
+    """An asset of which no reading has come, or whose type is not configured any more.
 
-    def __init__(self, asset_id: str) -> None:
-        self.asset_id = asset_id
-        super().__init__(f"no reading of {asset_id} has come yet. Send readings first, or check its name.")
+    Attributes:
+        asset_type: the type that it had; None where no reading has come.
+    """
+
+    def __init__(self, asset_id: str, asset_type: str | None = None) -> None:
+        self.asset_id, self.asset_type = asset_id, asset_type
+        super().__init__(
+            f"no reading of {asset_id} has come yet. Send readings first, or check its name."
+            if asset_type is None
+            else f"{asset_id} is of the type {asset_type}, which is not known any more. Put its file back into configs/assets, or"
+            f" purge {asset_id}."
+        )
 
 
 class StateForbids(SmartSentryError):
@@ -290,10 +299,14 @@ class StateForbids(SmartSentryError):
 
 
 class ServiceRefused(SmartSentryError):
-    """A running service that does not answer, or refuses what it is asked."""
+    """A running service that does not answer, or refuses what it is asked.
 
-    def __init__(self, address: str, problem: str, remedy: str) -> None:
-        self.address, self.problem, self.remedy = address, problem, remedy
+    Attributes:
+        absent: whether nobody listens at the address. One that is slow, or hangs up, is there.
+    """
+
+    def __init__(self, address: str, problem: str, remedy: str, *, absent: bool = False) -> None:
+        self.address, self.problem, self.remedy, self.absent = address, problem, remedy, absent
         super().__init__(f"{address}: {problem}. {remedy}")
 
     @property
@@ -307,7 +320,10 @@ class NotConfirmed(SmartSentryError):
 
     def __init__(self, expected: str, found: str) -> None:
         self.expected, self.found = expected, found
-        super().__init__(f"nothing was deleted: confirm with {expected!r}, found {found!r}.")
+        told = repr(found) if found else "no confirmation"
+        super().__init__(
+            f'nothing was deleted: expected {{"confirm": "{expected}"}} in the body, found {told}. A deletion cannot be undone.'
+        )
 
 
 class TrackingFailed(SmartSentryError):

@@ -40,12 +40,13 @@ def write_whole(path: Path, content: bytes | str | Callable[[Path], Any]) -> Pat
 def file_name_of(text: str) -> str:
     """A name that any file system takes, for any text: quoted, and shortened to at most 145 characters where that is longer.
 
-    Different texts have different names. Only a shortened name holds a `+`; any other is undone by `urllib.parse.unquote`.
+    Different texts have different names. Only a shortened name, and that of no text at all, holds a `+`; any other is undone by
+    `urllib.parse.unquote`.
 
-    >>> file_name_of("pump 7/8"), file_name_of("..")
-    ('pump%207%2F8', '%2E%2E')
+    >>> file_name_of("pump 7/8"), file_name_of(".."), file_name_of("")
+    ('pump%207%2F8', '%2E%2E', '+')
     """
-    quoted = quote(text, safe="")
+    quoted = quote(text, safe="") or "+"
     if not quoted.strip("."):
         return quoted.replace(".", "%2E")
     if len(quoted) <= _LONGEST_NAME:

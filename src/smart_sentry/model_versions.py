@@ -1,7 +1,8 @@
 """Which version of a data set's failure model serves: what the registry says, and what services and workers load.
 
-The bundle is brought and checked first, then the registry's alias moves, then champion.json: whatever is cut off in between, a
-whole model serves, and the same command again finishes it.
+The bundle is brought and checked first. A promotion then moves the registry's alias, then champion.json; a rollback the other way
+round, for the registry says what comes before the champion. Whatever is cut off in between, a whole model serves, and the same
+command again finishes it.
 """
 
 from __future__ import annotations
@@ -63,8 +64,10 @@ class ModelVersions:
             ModelUnavailable: there is no champion, or none before it. ChecksumMismatch: as of `promote`.
         """
         with self._bundle(self.registry.before_champion()) as bundle:
+            make_champion(
+                self._settings.home, bundle
+            )  # first: after a stop, the registry still knows from whom to go back
             champion = self.registry.rollback(reason, author)
-            make_champion(self._settings.home, bundle)
         self._note(author, "roll back model", champion, reason)
         return champion
 

@@ -114,6 +114,7 @@ class PhaseMachine:
         self._span = span_rows(rule, interval_seconds)
         self._dwell = max(1, round(rule.dwell_seconds / interval_seconds))
         self._interval = interval_seconds
+        self._load_is_speed = rule.speed_signal in (None, rule.load_signal)
         self._numbers = np.empty((0, len(PhaseNumbers._fields)))
         self._memory = np.empty((0, _MOST_MEMORY))
         self._state = np.empty((0, 3), dtype=np.int64)
@@ -136,8 +137,9 @@ class PhaseMachine:
         self._reserve(int(slots.max(initial=-1)) + 1)
         codes = np.empty(len(slots), dtype=np.int8)
         _follow(
-            load, speed, slots, self._numbers, self._memory, self._state, self._span, self._dwell, self._interval, codes
-        )
+            load, speed, slots, self._numbers, self._memory, self._state, self._span, self._dwell, self._interval,
+            self._load_is_speed, codes,
+        )  # fmt: skip
         return codes
 
     def snapshot(self) -> dict[str, NDArray[Any]]:
@@ -168,9 +170,14 @@ def _follow(
     span: int,
     dwell: int,
     interval: float,
+    load_is_speed: bool,
     codes: Any,
 ) -> None:
-    """`state` holds phase, readings seen, and readings for which the machine has not been moving."""
+    """`state` holds phase, readings seen, and readings for which the machine has not been moving, -1 while it has no load.
+
+    A ramp down under load (a drive's) is one SHUTDOWN, whether it ends at rest or at a lower load, where the machine is at work
+    again once it is calm. A machine that is followed by its load alone may be at work at any load.
+    """
     for row in range(slots.size):
         slot = slots[row]
         phase, seen, calm = state[slot]
@@ -186,15 +193,21 @@ def _follow(
         change = (speed[row] - before) / (max(reach, 1) * interval)
         memory[slot, seen % memory.shape[1]] = speed[row]
         moving = abs(change) > moving_above
+        had_no_load = calm < 0 or phase == OFF
         calm = 0 if moving else calm + 1
         on = load[row] >= off_below
         if not on:
             phase = SHUTDOWN if speed[row] > still_below and (change < 0.0 or seen == 0) else OFF
-        elif phase in (OFF, SHUTDOWN):
+            calm = -1
+        elif had_no_load or (phase == SHUTDOWN and moving and change > 0.0):
             phase = STARTUP
             calm = 0
         elif phase == STARTUP:
-            if speed[row] >= at_speed or (calm >= dwell + span and speed[row] > 0.5 * running):
+            far_enough = load_is_speed or speed[row] > 0.5 * running
+            if speed[row] >= at_speed or (calm >= dwell + span and far_enough):
+                phase = STEADY
+        elif phase == SHUTDOWN:
+            if calm >= dwell + span:
                 phase = STEADY
         elif phase == STEADY:
             if moving and change < 0.0 and speed[row] < 0.8 * running:

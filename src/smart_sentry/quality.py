@@ -17,10 +17,11 @@ from smart_sentry.assets import AssetType
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
+BoolArray = NDArray[np.bool_]
 
 GOOD, MISSING, OUT_OF_RANGE, STUCK, SPIKE = 0, 1, 2, 3, 4
 FLAWS = ("good", "missing", "out of range", "stuck", "spike")
-"""A flaw's code is its place in this tuple."""
+"""A flaw's code is its place in this tuple; good is 0, so that codes can be counted and masked by as they are."""
 _LEAST_RUN = 20
 _RUN_FACTOR = 3
 _RECENT = 5
@@ -31,25 +32,36 @@ _SPIKES_BELOW_SECONDS, _FAST_BELOW_SECONDS = 10.0, 0.05
 def run_limits(longest_run: IntArray) -> IntArray:
     """(signals,) readings of equal value from which a signal is stuck: three times the longest healthy run, at least 20.
 
-    A signal that never moved in calibration (longest run 0) cannot be told to be stuck: its limit is out of reach.
+    A signal that never moved in calibration, and a switch (longest run 0), cannot be told to be stuck: its limit is out of reach.
     """
     limits = np.maximum(_RUN_FACTOR * longest_run, _LEAST_RUN)
     return np.where(longest_run == 0, np.iinfo(np.int64).max, limits)
 
 
 def longest_runs(values: FloatArray) -> IntArray:
-    """(signals,) longest run of equal values in (rows, signals); 0 where a signal never moved.
+    """(signals,) longest run of equal values in (rows, signals); 0 where a signal never moved or has two values only.
 
-    >>> longest_runs(np.array([[1.0, 5.0], [1.0, 5.0], [2.0, 5.0]])).tolist()
-    [2, 0]
+    >>> longest_runs(np.array([[1.0, 5.0, 0.0], [1.0, 5.0, 0.0], [2.0, 5.0, 1.0], [3.0, 5.0, 0.0]])).tolist()
+    [2, 0, 0]
     """
     out = np.zeros(values.shape[1], dtype=np.int64)
-    for column, signal in enumerate(values.T):
-        known = signal[np.isfinite(signal)]
+    for column in np.flatnonzero(~are_switches(values)):
+        known = values[np.isfinite(values[:, column]), column]
         changes = np.flatnonzero(np.diff(known) != 0)
         if changes.size:
             out[column] = np.diff(np.r_[-1, changes, known.size - 1]).max()
     return out
+
+
+def are_switches(values: FloatArray) -> BoolArray:
+    """(signals,) which of (rows, signals) have two values at most: on and off, which may last, and are no outliers of each other.
+
+    >>> are_switches(np.array([[1.0, 0.0], [2.0, 1.0], [3.0, np.nan], [3.0, 1.0]])).tolist()
+    [False, True]
+    """
+    low = np.min(values, axis=0, where=np.isfinite(values), initial=np.inf)
+    high = np.max(values, axis=0, where=np.isfinite(values), initial=-np.inf)
+    return np.asarray((~np.isfinite(values) | (values == low) | (values == high)).all(axis=0))
 
 
 def longest_spike(sampling_seconds: float) -> int:

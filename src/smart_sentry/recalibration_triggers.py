@@ -8,14 +8,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from smart_sentry.contracts.alarms import AlarmEvent
+from smart_sentry.contracts.alarms import AlarmState
+from smart_sentry.stores.baseline_index import ActiveBaseline
 from smart_sentry.stores.notes import StoredNote
 from smart_sentry.stores.span import Span
 from smart_sentry.stores.store import Batch
 
 DAY_SECONDS = 86_400.0
 SEEN_WITHIN_DAYS = 7.0
-"""A baseline that is merely old is renewed only where a triage has looked at its asset within so many days."""
+"""A recalibration is proposed only where a triage has looked at the asset within so many days."""
 ALLOWING = ("none", "benign_operating_change", "step_after_maintenance")
 """Verdicts of a triage that leave a recalibration open."""
 LOOKED_AT = ("maintenance", "operating change")
@@ -23,7 +24,6 @@ LOOKED_AT = ("maintenance", "operating change")
 FALSE_ALARM = "false alarm"
 """Kind of the note that calls an asset's newest anomaly alarm wrong."""
 _ANOMALY = "anomaly"
-_CALLS = (AlarmEvent.RAISED, AlarmEvent.RE_ALARMED)
 
 
 @dataclass(frozen=True)
@@ -57,8 +57,7 @@ def old_baselines(batch: Batch, now: float, older_than_days: float, asset_type: 
         if active is None or now - active.time < older_than_days * DAY_SECONDS:
             continue
         age = (now - active.time) / DAY_SECONDS
-        seen_since = max(active.time, now - SEEN_WITHIN_DAYS * DAY_SECONDS)
-        found.append(_proposal(batch, asset, f"baseline {active.version} is {age:.0f} days old", seen_since))
+        found.append(_proposal(batch, active, f"baseline {active.version} is {age:.0f} days old", now))
     return found
 
 
@@ -84,7 +83,7 @@ def called_wrong(batch: Batch, now: float, share: float, at_least: int) -> list[
         wrong = wrong_alarms(alarms, its) & counted
         if len(counted) >= at_least and len(wrong) >= share * len(counted):
             reason = f"{len(wrong)} of {len(counted)} anomaly alarms since baseline {active.version} were called wrong"
-            found.append(_proposal(batch, asset, reason))
+            found.append(_proposal(batch, active, reason, now))
     return found
 
 
@@ -112,14 +111,16 @@ def notes_to_look_at(batch: Batch, since: float) -> list[StoredNote]:
 
 
 def _risen(batch: Batch, asset_id: str) -> dict[str, float]:
+    """Alarm id -> when it rose, also where it did so without being raised: from a shelf, or from out of service."""
     risen: dict[str, float] = {}
     for step in batch.alarms.transitions(asset_id=asset_id):
-        if step.key == _ANOMALY and step.event in _CALLS:
+        if step.key == _ANOMALY and step.to_state is AlarmState.UNACKNOWLEDGED:
             risen.setdefault(step.alarm_id, step.time)
     return risen
 
 
-def _proposal(batch: Batch, asset_id: str, reason: str, seen_since: float = 0.0) -> Proposal:
+def _proposal(batch: Batch, active: ActiveBaseline, reason: str, now: float) -> Proposal:
+    asset_id, seen_since = active.asset_id, max(active.time, now - SEEN_WITHIN_DAYS * DAY_SECONDS)
     newest, standing = batch.drift_findings.newest(asset_id), batch.recalibrations.open_of(asset_id)
     if standing is not None:
         objection = f"recalibration {standing.number} is open: {standing.state}"

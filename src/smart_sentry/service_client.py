@@ -15,7 +15,10 @@ import httpx
 from smart_sentry.errors import ServiceRefused
 
 KEY_HEADER = "X-API-Key"
+CONNECTIONS = httpx.Limits(keepalive_expiry=3.0)
+"""The service closes a connection that has been idle for 5 s, as long as httpx keeps one: who asks just then gets no answer."""
 START_PATH = "/api/v1/calibration/start"
+RECALIBRATIONS_PATH = "/api/v1/recalibrations"
 _PAUSE_S = 0.2
 _SHOWN = 300
 
@@ -52,7 +55,9 @@ class ServiceClient:
         if url is None or not url.host:
             raise ServiceRefused(address, "this is not an address of HTTP", "Give one such as http://127.0.0.1:3000.")
         self.address = address
-        self._client = httpx.Client(base_url=url, timeout=timeout_s, headers={KEY_HEADER: key} if key else {})
+        self._client = httpx.Client(
+            base_url=url, timeout=timeout_s, limits=CONNECTIONS, headers={KEY_HEADER: key} if key else {}
+        )
 
     def __enter__(self) -> ServiceClient:
         return self
@@ -95,7 +100,9 @@ class ServiceClient:
             answer = self._client.request(method, path, **content)
         except httpx.TransportError as error:
             said = str(error) or type(error).__name__
-            raise ServiceRefused(f"{self.address}{path}", said, "Start it: smart-sentry monitor.") from error
+            absent = isinstance(error, httpx.ConnectError)
+            remedy = "Start it: smart-sentry monitor." if absent else "See the service's log, and try again."
+            raise ServiceRefused(f"{self.address}{path}", said, remedy, absent=absent) from error
         if answer.is_error:
             remedy = "Mend what it names." if answer.is_client_error else "See the service's log."
             if answer.status_code in (401, 403):
@@ -125,6 +132,24 @@ def _said(answer: httpx.Response) -> str:
         return str(answer.json()["error"]["message"]).removesuffix(".")
     except (ValueError, KeyError, TypeError):
         return answer.text[:_SHOWN]
+
+
+def decide_over_http(
+    client: ServiceClient, number: int, author: str, reason: str, *, approve: bool, override: bool = False
+) -> dict[str, Any]:
+    """Approves or rejects a recalibration, and returns it as the service tells it.
+
+    Args:
+        number: of the recalibration.
+        author, reason: who decides, and why.
+        approve: promotes its candidate; else it is rejected.
+        override: approves although the newest finding is degradation.
+
+    Raises:
+        ServiceRefused: nobody answers, or it may not be decided so.
+    """
+    body = {"author": author, "reason": reason} | ({"override": True} if override else {})
+    return dict(client.post(f"{RECALIBRATIONS_PATH}/{number}/{'approve' if approve else 'reject'}", body))
 
 
 @dataclass(frozen=True)

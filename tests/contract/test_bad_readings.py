@@ -67,6 +67,7 @@ def action(**changes: Any) -> dict[str, Any]:
 
 
 GZIP = {"content-encoding": "gzip"}
+FORM = {"content-type": "application/x-www-form-urlencoded"}
 WHOLE = json.dumps(in_batch(reading())).encode()
 REFUSED = [
     # types
@@ -141,9 +142,11 @@ REFUSED = [
     Row("gzip with a wrong checksum", BATCH, gzip.compress(WHOLE)[:-8] + bytes(8), 400, "body", GZIP),
     Row("two gzip members", BATCH, gzip.compress(WHOLE) * 2, 400, "body", GZIP),
     Row("unknown encoding", BATCH, WHOLE, 415, "content-encoding", {"content-encoding": "br"}),
-    Row("form", SIMPLE, b"asset_id=motor_01", 415, "content-type", {"content-type": "application/x-www-form-urlencoded"}),
+    Row("form", SIMPLE, b"asset_id=motor_01", 400, "body", FORM),
+    Row("JSON as the form of a page", NOTES, note(), 415, "content-type", FORM | {"origin": "https://elsewhere.example"}),
+    Row("JSON of a page, unnamed", NOTES, note(), 415, "content-type", {"content-type": "", "sec-fetch-site": "cross-site"}),
     Row("text", BATCH, WHOLE, 415, "content-type", {"content-type": "text/plain"}),
-    Row("no content type", NOTES, json.dumps(note()).encode(), 415, "content-type", {"content-type": ""}),
+    Row("no content type and no JSON", NOTES, b"bearing is loud", 400, "body", {"content-type": ""}),
     # the other routes
     Row("history of nobody", HISTORY, {}, 422, "asset_id"),
     Row("history of an unknown asset", HISTORY, {"asset_id": "nobody"}, 404, "nobody"),
@@ -182,6 +185,7 @@ REFUSED = [
     Row("what-if of 1001 readings", WHAT_IF, {"asset_id": ASSET, "readings": [{"current_a": 1.0}] * 1001}, 422, "readings"),
     Row("what-if of text", WHAT_IF, {"asset_id": ASSET, "readings": [{"current_a": "1"}]}, 422, "current_a"),
     Row("what-if of an unknown signal", WHAT_IF, {"asset_id": ASSET, "readings": [{"humidity": 1.0}]}, 422, "humidity"),
+    Row("purge without a body", PURGE, b"", 422, '{"confirm": "ALL"}', {"content-type": ""}),
     Row("purge without the name", PURGE, {"asset_id": ASSET}, 422, "confirm"),
     Row("purge with another name", PURGE, {"asset_id": ASSET, "confirm": "motor_1"}, 422, "motor_01"),
     Row("purge of all with a name", PURGE, {"confirm": ASSET}, 422, "ALL"),

@@ -82,7 +82,8 @@ def test_documented_examples_can_be_sent(service: LiveService, document: dict[st
 
 
 def test_document_has_every_refusal_of_predict(document: dict[str, Any]) -> None:
-    assert set(document["paths"]["/predict"]["post"]["responses"]) == {"200", "400", "413", "415", "422", "500", "503"}
+    refusals = {"400", "401", "413", "415", "422", "429", "500", "503"}
+    assert set(document["paths"]["/predict"]["post"]["responses"]) == {"200", *refusals}
 
 
 def test_documentation_page_asks_no_other_host(service: LiveService) -> None:

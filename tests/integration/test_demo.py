@@ -7,7 +7,7 @@ import pytest
 from tiny_project import ROOT, TINY, Training
 
 from smart_sentry.config import Settings
-from smart_sentry.demo import ask_the_service, bring_data, show_results
+from smart_sentry.demos.training import ask_the_service, bring_data, show_results
 from smart_sentry.servers import free_port
 
 

@@ -12,7 +12,7 @@ from tiny_project import ROOT
 from smart_sentry.assets import load_asset_type
 from smart_sentry.config import Settings
 from smart_sentry.datasets.drift_fleet import STORIES, drift_fleet
-from smart_sentry.demo_drift import _show, run_drift_demo
+from smart_sentry.demos.drift import _show, run_drift_demo
 
 KINDS = ("sensor replaced", "mechanical wear")
 
@@ -35,6 +35,7 @@ def test_mended_motor_is_recalibrated_by_the_automation_and_the_worn_one_is_not(
     assert worn[2:] == ["degradation", "no", "yes"]
 
 
+@pytest.mark.long
 def test_fleet_lives_every_story_and_the_season_reaches_its_neighbours() -> None:
     fleet = drift_fleet(load_asset_type(ROOT / "configs" / "assets" / "motor_bench.yaml"))
     assert {member.story for member in fleet} == {words for _, words in STORIES}

@@ -17,8 +17,8 @@ from small_champion import PROJECT, SmallChampion, few_engines
 from smart_sentry.assets import ASSET_COLUMN, CYCLE_COLUMN
 from smart_sentry.champion import Package, package_file
 from smart_sentry.config import Settings
-from smart_sentry.demo_stream import run_stream_demo
-from smart_sentry.demo_stream_run import wait_until_stored
+from smart_sentry.demos.stream import run_stream_demo
+from smart_sentry.demos.stream_run import wait_until_stored
 from smart_sentry.errors import ServerNotReady
 from smart_sentry.files import write_json
 from smart_sentry.monitor import Monitor

@@ -97,6 +97,7 @@ def test_changed_training_parameter_leaves_the_choice_alone(training: Training, 
     assert run_in(output) == ("train",)
 
 
+@pytest.mark.long
 def test_experiment_with_other_trials_runs_tune_alone_and_compares(clone: tuple[Path, str]) -> None:
     folder, _ = clone
     identity = ["-c", "user.name=tests", "-c", "user.email=tests@localhost"]

@@ -23,6 +23,7 @@ from plant_fixture import PUMP, SIGNALS, START, no_model, readings_of, sqlite_in
 from services_fixture import Services, running_services
 from sqlalchemy import create_engine, text
 
+from smart_sentry.api.gate import Gate
 from smart_sentry.api.prediction import create_app
 from smart_sentry.api.shortcut import ReadingShortcut
 from smart_sentry.config import Settings
@@ -90,7 +91,7 @@ class Stage:
             "home": self.models, **settings,
         }  # fmt: skip
         app = create_app(no_model, Settings(**found), open_plant=self.open_plant)
-        with served(ReadingShortcut(app, **app.state.reading_shortcut)) as client:
+        with served(Gate(ReadingShortcut(app, **app.state.reading_shortcut), **app.state.gate)) as client:
             yield client
 
     def open_plant(self) -> Plant:
@@ -248,7 +249,7 @@ def test_reading_that_comes_twice_is_stored_once_and_a_late_one_is_not_lost(serv
         deadline = time.monotonic() + 10  # the worker counts what it has committed
         while stage.outcomes("stored") < [ROWS + 4] and time.monotonic() < deadline:
             time.sleep(0.05)
-        assert stage.outcomes("stored", "stale", "duplicate", "quarantined") == [ROWS + 4, 0, 0, 0]
+        assert stage.outcomes("stored", "stale", "duplicate", "quarantined") == [ROWS + 4, 0, 101, 0]
     assert last.event_ids == ["last"]
     assert stage.stored() == ROWS + 4
 

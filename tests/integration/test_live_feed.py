@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 import uuid
@@ -15,7 +16,7 @@ import redis
 import yaml
 from live_app import served
 from live_stage import ASSETS, Stage, after, broken, collect, followed, healthy, wait_until
-from plant_fixture import PUMP, no_model
+from plant_fixture import PUMP, no_model, sqlite_in
 from plant_fixture import healthy as pump_messages
 from postgres_server import folder_for_all
 from services_fixture import Services, services_in
@@ -27,10 +28,13 @@ from smart_sentry.contracts.live import UPDATES, AlarmUpdate, AssetGone, AssetUp
 from smart_sentry.errors import ConfigurationError
 from smart_sentry.feed.feed import FeedUnavailable, Told
 from smart_sentry.feed.keys import LOG_LENGTH, Keys
-from smart_sentry.feed.open import open_feed
+from smart_sentry.feed.open import StoredPlant, open_feed
+from smart_sentry.feed.publisher import FeedPublisher
 from smart_sentry.feed.redis_feed import RedisFeed
+from smart_sentry.feed.redis_link import RedisLink
 from smart_sentry.plant.open import open_plant
 from smart_sentry.plant.purge import purge
+from smart_sentry.stores.store import Store
 
 SOURCES = ("database", "redis")
 
@@ -120,6 +124,25 @@ def test_quiet_plant_is_no_dead_feed(servers: Services, tmp_path: Path, source: 
         followed(feed, 0.1)
         assert followed(feed, 3.0) == []
         assert feed.silent_for() < 2.5
+
+
+def test_one_that_judges_nothing_is_not_heard_and_fills_a_redis_that_lost_what_it_had(
+    servers: Services, tmp_path: Path
+) -> None:
+    keys = Keys(f"test:{uuid.uuid4()}")
+    link = RedisLink(servers.redis_url, keys, judges=False)
+    with Store(sqlite_in(tmp_path)) as store, RedisFeed(servers.redis_url, keys) as feed:
+        publisher = FeedPublisher(link, StoredPlant(store))
+        publisher.start()
+        wait_until(lambda: publisher.counts.filled == 1)
+        feed.latest()
+        publisher.forget("nobody")
+        assert collect(feed, bool) == [AssetGone(asset_id="nobody")]
+        assert followed(feed, 2.5) == []
+        assert feed.silent_for() == math.inf
+        link._client.delete(*keys.every)
+        wait_until(lambda: publisher.counts.filled == 2)
+        publisher.close()
 
 
 @pytest.mark.parametrize("source", SOURCES)
@@ -227,7 +250,8 @@ def test_redis_that_is_stopped_and_starts_empty_is_whole_again_and_no_batch_fail
         finally:
             servers.start(servers.redis)
         told = collect(feed, lambda found: after(state, found) == stage.stored(), 20)
-        assert stage.publisher.counts.up
+        # What waited is told before the feed is filled, and may be all that the reader lacked.
+        wait_until(lambda: stage.publisher.counts.up)
         with stage.feed() as joining:
             wait_until(lambda: joining.latest() == stage.stored())
             assert {alarm.asset_id for alarm in joining.latest().alarms} == set(ASSETS)

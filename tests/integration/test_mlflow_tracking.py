@@ -57,6 +57,7 @@ def trials_of(tracker: Tracker, run: TrainingRun) -> list[tuple[int, str, dict[s
     )
 
 
+@pytest.mark.long
 def test_stages_in_two_processes_at_once_on_a_new_store_share_one_parent_run(tmp_path: Path) -> None:
     stages = [
         subprocess.Popen(

@@ -43,9 +43,11 @@ def done(tmp_path_factory: pytest.TempPathFactory, prefect_server: PrefectServer
         yaml.safe_dump(PUMP.model_dump(mode="json", exclude={"features"}))
     )
     fleet = make_fleet(home)
+    (home / "failures.csv").write_text("asset_id,failed_at\npump worn,2026-01-01T02:00:00Z\n")
     environment = environment_of(
         home, PREFECT_API_URL=f"{prefect_server.address}/api", SMART_SENTRY_DATABASE=fleet.source.database_url,
         SMART_SENTRY_PORT=str(free_port()),  # no service runs: the flow opens the plant itself
+        SMART_SENTRY_FAILURE_OUTCOMES="failures.csv",
     )  # fmt: skip
     began = datetime.now(UTC).isoformat()
     log = run_program(["pipelines.monitoring"], home, environment, patience_s=900)
@@ -60,6 +62,12 @@ def test_flow_ends_well_with_a_task_a_round(done: Round) -> None:
     names = [task["name"] for task in done.server.post("/task_runs/filter", question)]
     assert sum(name.startswith("watch pump") for name in names) == 1
     assert sum(name.startswith("report pump ") for name in names) == len(MOVED)
+
+
+def test_outcomes_of_the_setting_are_read_by_every_round(done: Round) -> None:
+    question = {"task_runs": {"flow_run_id": {"any_": [done.flow_run["id"]]}}}
+    names = [task["name"] for task in done.server.post("/task_runs/filter", question)]
+    assert sum(name.startswith("judge predictions") for name in names) == 1
 
 
 def test_findings_are_stored_with_their_pages_and_alarms_stand(done: Round) -> None:

@@ -158,8 +158,11 @@ def standing(home: Path) -> dict[str, Any]:
 
 
 def alarm_memory(snapshot: dict[str, Any]) -> dict[tuple[str, str], Any]:
-    """What is remembered of each alarm, by its name: their numbers come from the order in which batches brought them up."""
-    conditions = snapshot["conditions"]
+    """What is remembered of each alarm, by its name: their numbers come from the order in which batches brought them up.
+
+    When its newest observation came is no part of it: whoever was killed heard of it later.
+    """
+    conditions = {name: values for name, values in snapshot["conditions"].items() if name != "heard"}
     return {
         (life["asset_id"], life["key"]): (life, {name: values[place] for name, values in conditions.items()})
         for place, life in enumerate(snapshot["alarms"])

@@ -14,7 +14,7 @@ from plant_fixture import PUMP, sqlite_in
 from recalibration_fixture import ASSET, MOVED, Moved, at_new_duty, pump_at_new_duty
 from tiny_project import PrefectServer, environment_of, run_program
 
-from smart_sentry.plant.recalibration_run import PATH
+from smart_sentry.plant.recalibration_run import PATH, carry_forward, open_or_ask
 
 pytestmark = pytest.mark.long
 
@@ -97,3 +97,21 @@ def test_flow_that_is_killed_in_the_middle_goes_on_where_it_stood(
         assert told["candidate_version"] == cut["candidate_version"]
         assert moved.audit().count("recalibration: candidate built") == 1
         assert moved.audit().count("promote") == 1
+
+
+def test_flow_decides_in_a_persons_name_and_fails_where_the_service_refuses(
+    tmp_path: Path, prefect_server: PrefectServer
+) -> None:
+    with pump_at_new_duty(tmp_path) as moved:
+        told = carry_forward(moved.shop, open_or_ask(moved.shop, ASSET, "nobody looked")["number"])
+        assert told["state"] == "AWAITING_APPROVAL"
+        where, number = environment(moved, prefect_server), str(told["number"])
+        decision = ["pipelines.decision", "--number", number, "--reason", "two shifts", "--approve"]
+        with pytest.raises(AssertionError, match="it needs a person's name"):
+            run_program([*decision, "--author", "schedule"], PROJECT, where)
+        assert recalibrations(moved)[0]["state"] == "AWAITING_APPROVAL"
+        run_program([*decision, "--author", "Ada"], PROJECT, where)
+        (told,) = recalibrations(moved)
+        assert (told["state"], told["decided_by"]) == ("WATCHING", "Ada")
+        named = {"like_": f"Ada decides on recalibration {number}"}
+        assert [run["state"]["type"] for run in prefect_server.flow_runs(name=named)] == ["COMPLETED"]

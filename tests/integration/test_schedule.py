@@ -47,9 +47,11 @@ class Scheduler:
         self.process: subprocess.Popen[bytes]
 
     def start(self) -> None:
+        """As a script starts it in the background: SIGINT is ignored, SIGTERM has to do."""
         with self.log.open("wb") as output:
             self.process = subprocess.Popen(
-                [str(Path(sys.executable).with_name("smart-sentry")), "schedule"], cwd=self.checkout.parent,
+                ["sh", "-c", 'trap "" INT; exec "$0" schedule', str(Path(sys.executable).with_name("smart-sentry"))],
+                cwd=self.checkout.parent,
                 env=self.environment, stdout=output, stderr=subprocess.STDOUT, start_new_session=True,
             )  # fmt: skip
         self.wait_for(lambda: "Ctrl-C stops everything." in self.said(), 180)
@@ -109,13 +111,14 @@ def scheduler(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scheduler]:
 def test_every_deployment_of_the_file_is_scheduled(scheduler: Scheduler) -> None:
     found = {one["name"]: one for one in scheduler.server.post("/deployments/filter", {})}
     assert {name: [s["schedule"]["cron"] for s in one["schedules"]] for name, one in found.items()} == {
-        "train": ["0 3 * * 0"], "monitor-drift": ["15 */6 * * *"], "recalibrate": [], "review-feedback": ["*/15 * * * *"],
+        "train": ["0 3 * * 0"], "monitor-drift": ["15 */6 * * *"], "recalibrate": [], "decide-recalibration": [],
+        "review-feedback": ["*/15 * * * *"],
         "calibrate-fleet": ["0 4 * * 6"], "retention": ["30 2 * * *"],
         "file-reports": ["0 5 * * 1"],
     }  # fmt: skip
     assert {name: one["global_concurrency_limit"]["limit"] for name, one in found.items()} == {
-        "train": 1, "monitor-drift": 2, "recalibrate": 2, "review-feedback": 1, "calibrate-fleet": 1, "retention": 1,
-        "file-reports": 1,
+        "train": 1, "monitor-drift": 2, "recalibrate": 2, "decide-recalibration": 2, "review-feedback": 1,
+        "calibrate-fleet": 1, "retention": 1, "file-reports": 1,
     }  # fmt: skip
     assert not any(one["paused"] for one in found.values())
 

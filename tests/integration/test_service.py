@@ -232,3 +232,25 @@ def test_checkout_is_served_without_a_bento(packaged_home: Path, packaged_bundle
         (tmp_path / name).symlink_to(ROOT / name)
     with served("serving.service:PredictionService", tmp_path, SMART_SENTRY_SERVED=TINY, **sources) as live:
         assert live.client.get("/ready").json()["model_version"] == packaged_bundle.version
+
+
+def test_checkout_with_keys_answers_nobody_without_one_but_probes(packaged_home: Path, tmp_path: Path) -> None:
+    key = "read-0123456789abcdef"
+    sources = {"SMART_SENTRY_HOME": str(packaged_home), "PYTHONPATH": str(ROOT / "src")}
+    keys = {"SMART_SENTRY_SERVED": TINY, "SMART_SENTRY_API_KEYS": f"read:{key}"}
+    for name in ("serving", "src"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    closed = ("/docs", "/openapi.json", "/model", "/metrics", "/docs.json", "/schema.json", "/static_content/index.css")
+    with served("serving.service:PredictionService", tmp_path, **keys, **sources) as live:
+        for path in ("/health", "/ready", "/livez", "/healthz", "/readyz"):
+            assert live.client.get(path).status_code == 200, path
+        for path in closed:
+            assert live.client.get(path).status_code == 401, path
+        body = {"assets": [asset_columns("engine", slice(0, 3))]}
+        reading = {"asset_id": "a", "x": 1.0}
+        for question, content in (("/predict", body), ("/api/v1/data/simple", reading)):
+            assert live.client.post(question, json=content).status_code == 401, question
+        live.client.headers["x-api-key"] = key
+        assert ask(live.client, asset_columns("engine", slice(0, 3)))
+        assert live.client.post("/api/v1/data/simple", json=reading).status_code == 403
+        assert live.client.get("/model").status_code == 200

@@ -183,6 +183,7 @@ def test_chain_in_another_folder_with_two_processes_gives_the_same_bytes(
     assert load_bundle(second.bundle).checksum == load_bundle(context.bundle).checksum
 
 
+@pytest.mark.long
 def test_tuning_on_a_dask_cluster_gives_the_same_choice(copied: StageContext) -> None:
     wanted = {name: (copied.processed / name).read_bytes() for name in ("choice.json", "trials.csv", "out_of_fold.npz")}
     for name in wanted:

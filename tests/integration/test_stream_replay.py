@@ -10,27 +10,32 @@ import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
-from confluent_kafka import Consumer, Message, TopicPartition
+from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME, Consumer, Message, TopicPartition
+from confluent_kafka import Producer as Client
 from postgres_server import folder_for_all
 from services_fixture import Services, services_in
 from stream_sample import LAYOUTS, MOTOR, TYPES, readings_of
 from typer.testing import CliRunner
 
 from smart_sentry.cli import app
+from smart_sentry.config import load_settings
 from smart_sentry.datasets.simulated_motors import Scenario
 from smart_sentry.errors import ConfigurationError
 from smart_sentry.services import process
+from smart_sentry.simulation.kafka_sink import KafkaSink
 from smart_sentry.simulation.simulator import Run, Simulator, sink_for
 from smart_sentry.stream.broker import ensure_topics, partitions_of
 from smart_sentry.stream.dead_letters import DeadLetters, dead_letter
 from smart_sentry.stream.decoding import Decoded, decode_batch
 from smart_sentry.stream.encoding import encode
+from smart_sentry.stream.group_publisher import GroupPublisher
 from smart_sentry.stream.layouts import Layouts
-from smart_sentry.stream.messages import Form, Outgoing, Reason
+from smart_sentry.stream.messages import SENT_BACK, Form, Outgoing, Reason
 from smart_sentry.stream.producer import NotDelivered, Producer
 from smart_sentry.stream.replay import send_replay
 from smart_sentry.stream.sources import Clock, of_machines
@@ -143,9 +148,36 @@ def test_a_file_is_replayed_up_to_the_limit(at_home: Path, kafka: str, topic: st
 def test_topics_are_made_once_and_never_changed(kafka: str, topic: str) -> None:
     assert ensure_topics(kafka, {topic: 4, f"{topic}-dead": None}) == {topic: 4, f"{topic}-dead": 1}
     assert ensure_topics(kafka, {topic: None, f"{topic}-dead": 1}) == {topic: 4, f"{topic}-dead": 1}
+    assert ensure_topics(kafka, {topic: None}, if_new={topic: 2}) == {topic: 4}
     with pytest.raises(ConfigurationError, match="it has 4 partitions, 2 are asked for"):
         ensure_topics(kafka, {topic: 2})
     assert partitions_of(kafka, topic) == 4
+
+
+def test_messages_bear_the_brokers_time_whatever_their_sender_says(kafka: str, topic: str) -> None:
+    ensure_topics(kafka, {topic: 1})
+    client, begin = Client({"bootstrap.servers": kafka}), time.time()
+    client.produce(topic, b"1", timestamp=1000)
+    assert client.flush(20) == 0
+    (message,) = everything_in(kafka, topic)
+    kind, milliseconds = message.timestamp()
+    assert kind == TIMESTAMP_LOG_APPEND_TIME
+    assert begin - 1 < milliseconds / 1000 < time.time() + 1
+
+
+def test_whoever_makes_the_topic_gives_it_the_partitions_of_the_settings(
+    at_home: Path, kafka: str, topic: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SMART_SENTRY_KAFKA_PARTITIONS", "3")
+    replay = ("stream", "replay", "simulator", "--type", "motor", "--assets", "1", "--rows", "2", "--topic")
+    assert f"-> {topic}-a (3 partitions)" in run(*replay, f"{topic}-a")
+    assert f"-> {topic}-b (2 partitions)" in run(*replay, f"{topic}-b", "--partitions", "2")
+    KafkaSink(f"kafka://{kafka}/{topic}-c", MOTOR, 1, load_settings().kafka_partitions).close()
+    publisher = GroupPublisher(kafka, f"{topic}-d", [MOTOR], "test", partitions=load_settings().kafka_partitions)
+    publisher.publish([readings_of(MOTOR, ["m"], [1], np.ones((1, 4)))]).result(30)
+    publisher.close()
+    assert [partitions_of(kafka, f"{topic}-{name}") for name in "abcd"] == [3, 2, 3, 3]
+    assert partitions_of(kafka, f"{topic}-d-dead-letters") == 1
 
 
 def test_a_full_queue_makes_the_sender_wait_and_loses_nothing(kafka: str, topic: str) -> None:
@@ -231,7 +263,7 @@ def poison(kafka: str, topic: str, dead_topic: str) -> list[Message]:
     return [messages[refusal.position] for refusal in decoded.refusals]
 
 
-def raw(message: Message) -> tuple[object, ...]:
+def raw(message: Message) -> tuple[Any, ...]:
     return message.key(), message.value(), message.headers()
 
 
@@ -263,7 +295,8 @@ def test_dead_letters_are_listed_and_sent_back_once(at_home: Path, kafka: str, t
     assert run(*words, "--replay") == f"0 dead letters of {dead_topic} sent back\n"
     assert run(*words, "--all").endswith(f"3 dead letters in {dead_topic}\n")
     back = everything_in(kafka, topic)[4:]
-    assert [raw(message) for message in back] == [raw(message) for message in came]
+    marked = [(key, value, [*headers, (SENT_BACK, b"1")]) for key, value, headers in map(raw, came)]
+    assert [raw(message) for message in back] == marked
 
 
 def test_dead_letters_without_a_topic_are_none(at_home: Path, topic: str) -> None:

@@ -18,12 +18,16 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
+import raw_client
 from condition_sample import baseline, running
 from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Producer as Client
 from plant_fixture import PUMP, sqlite_in
-from services_fixture import Services, running_services
+from services_fixture import Services, running_services, standing_still
 from sqlalchemy import create_engine, text
+from typer.testing import CliRunner
 
+from smart_sentry.cli import app
 from smart_sentry.contracts.alarms import AlarmAction, AlarmState
 from smart_sentry.errors import ActionRefused, ChecksumMismatch, NoWorker, UnknownAsset
 from smart_sentry.plant import active_baseline
@@ -302,6 +306,30 @@ def test_database_that_goes_away_is_waited_for_and_nothing_is_lost(
         assert_exactly_once(found, expected)
 
 
+@pytest.mark.timeout(240)
+def test_worker_that_is_told_to_stop_while_the_database_hangs_ends_in_time_and_nothing_is_lost(
+    services: Services,
+    models: Path,
+    expected: dict[str, list[tuple[Any, ...]]],
+) -> None:
+    messages = messages_in_turns()
+    half = len(messages) // 2
+    with stage(services, models, "hangs") as found:
+        process = found.worker()
+        found.send(messages[:half])
+        found.wait_for(half // 3)
+        with standing_still(services.postgres):
+            found.send(messages[half:])
+            time.sleep(3)
+            began = time.monotonic()
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(15) == 0
+            assert time.monotonic() - began < 5
+        found.worker()
+        found.wait_for(len(messages))
+        assert_exactly_once(found, expected)
+
+
 def test_message_of_a_purged_epoch_is_stale_and_a_new_epoch_begins_anew(services: Services, models: Path) -> None:
     with stage(services, models, "epochs") as found:
         first = replace(readings_of(0))
@@ -439,12 +467,58 @@ def _wait_until(true: Callable[[], bool], seconds: float = 30) -> None:
         time.sleep(0.05)
 
 
-def test_topic_that_ends_before_what_the_database_has_of_it_is_not_read(services: Services, models: Path) -> None:
-    with stage(services, models, "anew") as found:
+def test_message_that_is_too_large_for_its_dead_letter_stops_nothing(
+    services: Services, models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    messages = encode(readings_of(0), Layout(PUMP), Form.BINARY, "test")
+    with stage(services, models, "large") as found:
+        found.send(messages[:10])
+        _send_large(services.kafka_bootstrap, found.topic, b"0" * 1_040_000)  # the broker takes 1,048,588 by default
+        found.send(messages[10:20])
+        process = found.worker()
+        found.wait_for(20)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(15) == 0
+        (kept,) = found.poisoned()
+        assert kept is not None
+        assert 990_000 < len(kept) < 1_000_000
+        monkeypatch.setenv("SMART_SENTRY_KAFKA_BOOTSTRAP", services.kafka_bootstrap)
+        words = ("stream", "dead-letters", "--topic", found.dead)
+        assert "bytes are missing" in CliRunner().invoke(app, words).output.replace("\n", "")
+        said = CliRunner().invoke(app, [*words, "--replay"]).output
+        assert said.startswith(f"0 dead letters of {found.dead} sent back; 1 not, as they were too large")
+        assert f"{found.dead}[0]@0" in said
+
+
+def _send_large(bootstrap: str, topic: str, value: bytes) -> None:
+    """By a client that is allowed more than ours; to the partition of pump_0."""
+    client = Client({"bootstrap.servers": bootstrap, "message.max.bytes": 2_000_000, "partitioner": "murmur2_random"})
+    client.produce(topic, value, b"pump_0", headers=[("ce_id", b"large"), *JSON_HEADERS])
+    assert client.flush(20) == 0
+
+
+def test_message_of_which_a_headers_name_is_not_utf_8_stops_nothing(services: Services, models: Path) -> None:
+    messages = encode(readings_of(0), Layout(PUMP), Form.BINARY, "test")
+    with stage(services, models, "names") as found:
+        found.send(messages[:10])
+        raw_client.produce(services.kafka_bootstrap, found.topic, b"pump_0", b"odd", {b"ce_\xff": b"1"})
+        found.send(messages[10:20])
+        process = found.worker()
+        found.wait_for(20)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(15) == 0
+        assert found.poisoned() == [b"odd"]
+
+
+@pytest.mark.parametrize("state", [1000, 0], ids=["state stored", "state of the beginning"])
+def test_topic_that_ends_before_what_the_database_has_of_it_is_not_read(
+    services: Services, models: Path, state: int
+) -> None:
+    with stage(services, models, f"anew-{state}") as found:
         found.send(encode(readings_of(0), Layout(PUMP), Form.BINARY, "test")[:10])
         with Store(found.url) as store, store.transaction() as batch:
             for partition in range(PARTITIONS):
                 place = batch.stream.claim(found.topic, partition)
-                batch.stream.advance(replace(place, next_offset=1000, snapshot_offset=1000))
+                batch.stream.advance(replace(place, next_offset=1000, snapshot_offset=state))
         assert found.worker().wait(30) != 0
         assert found.stored() == 0

@@ -15,8 +15,9 @@ from condition_sample import running
 from plant_fixture import PUMP, SIGNALS, START, client_of_pumps, readings_of
 
 from smart_sentry.baseline_store import BaselineStore
-from smart_sentry.condition_files import row_reasons, score_file
+from smart_sentry.condition_files import score_file
 from smart_sentry.condition_monitor import ConditionMonitor
+from smart_sentry.condition_reasons import row_reasons
 from smart_sentry.detection.calibration import Readings, calibrate
 from smart_sentry.phases import PHASES
 

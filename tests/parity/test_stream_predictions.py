@@ -18,7 +18,7 @@ from small_champion import PROJECT, SmallChampion, few_engines
 from smart_sentry.assets import ASSET_COLUMN, CYCLE_COLUMN
 from smart_sentry.champion import Package, package_file
 from smart_sentry.datasets.run_to_failure import RunToFailure
-from smart_sentry.demo_stream_run import row_figures, wait_until_stored
+from smart_sentry.demos.stream_run import row_figures, wait_until_stored
 from smart_sentry.environment import library_environment
 from smart_sentry.files import write_json
 from smart_sentry.fleets import compute_features, fleet_of

@@ -25,7 +25,17 @@ def pinned(lock: Path) -> dict[str, str]:
 
 
 def test_compose_has_every_role() -> None:
-    assert set(SERVICES) >= {"service", "worker", "mlflow", "prefect", "kafka", "postgres", "redis"}
+    assert set(SERVICES) >= {
+        "service",
+        "worker",
+        "dashboard",
+        "flows",
+        "mlflow",
+        "prefect",
+        "kafka",
+        "postgres",
+        "redis",
+    }
 
 
 @pytest.mark.parametrize("name", SERVICES)
@@ -49,7 +59,7 @@ def test_compose_has_no_secret_by_default() -> None:
     text = (ROOT / "compose.yaml").read_text(encoding="utf-8")
     inserted = re.findall(r"(?<!\$)\$\{(\w+)([^}]*)\}", text)
     secrets = {name for name, how in inserted if SECRET.search(name)}
-    assert secrets == {"POSTGRES_PASSWORD", "REDIS_PASSWORD", "SMART_SENTRY_API_KEYS"}
+    assert secrets == {"POSTGRES_PASSWORD", "REDIS_PASSWORD", "SMART_SENTRY_API_KEY", "SMART_SENTRY_API_KEYS"}
     assert all(how.startswith(":?") for name, how in inserted if name in secrets)
     for service in SERVICES.values():
         for name, value in service.get("environment", {}).items():
@@ -101,9 +111,34 @@ def test_image_copies_what_exists_and_runs_as_nobody_special(image: Path) -> Non
     assert "--require-hashes" in image.read_text()
 
 
-@pytest.mark.parametrize("lock", ["service", "worker"])
+NEEDED = {
+    "service": {"confluent-kafka", "psycopg", "redis", "onnxruntime", "alembic", "numba"},
+    "worker": {"confluent-kafka", "psycopg", "redis", "onnxruntime", "alembic", "numba"},
+    "dashboard": {"streamlit", "redis"},
+}
+
+
+@pytest.mark.parametrize("lock", NEEDED)
 def test_image_lock_names_the_versions_that_are_tested(lock: str) -> None:
     own, every = pinned(ROOT / "docker" / f"{lock}.lock"), pinned(ROOT / "requirements.lock")
     assert own.items() <= every.items()
-    assert {"confluent-kafka", "psycopg", "redis", "onnxruntime", "alembic", "numba"} <= set(own)
+    assert NEEDED[lock] <= set(own)
     assert not {"mlflow", "xgboost", "scikit-learn", "pytest"} & set(own)
+
+
+def test_compose_dashboard_is_given_no_database() -> None:
+    assert "SMART_SENTRY_DATABASE" not in SERVICES["dashboard"]["environment"]
+
+
+def test_compose_gives_each_asset_one_memory_that_of_the_worker() -> None:
+    """A service that judged, too, would open a plant of its own on the database that the worker writes."""
+    environments = [SERVICES[name]["environment"] for name in ("service", "worker", "flows")]
+    assert {one["SMART_SENTRY_DATABASE"] for one in environments} == {environments[0]["SMART_SENTRY_DATABASE"]}
+    assert [one.get("SMART_SENTRY_INGEST") for one in environments] == ["kafka"] * 3
+
+
+def test_compose_whoever_makes_the_topic_gives_it_the_same_partitions() -> None:
+    told = {
+        SERVICES[name]["environment"].get("SMART_SENTRY_KAFKA_PARTITIONS") for name in ("service", "worker", "flows")
+    }
+    assert told == {"${SMART_SENTRY_KAFKA_PARTITIONS:-4}"}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,7 +15,7 @@ from smart_sentry.asset_draft import draft_asset_type
 from smart_sentry.assets import AssetType, load_asset_type
 from smart_sentry.baseline_store import BaselineStore
 from smart_sentry.condition_files import Calibrated, calibrate_file, score_file
-from smart_sentry.errors import ConfigurationError, ModelUnavailable, UnreadableData
+from smart_sentry.errors import ConfigurationError, InsufficientData, ModelUnavailable, UnreadableData
 
 
 def table(rows: int, seed: int, asset: str = "p/1", start: str = "2026-01-01", frequency: str = "10s") -> pd.DataFrame:
@@ -199,4 +201,144 @@ def test_numbers_are_taken_for_seconds(tmp_path: Path) -> None:
     kind, store, _ = calibrated(tmp_path, frame)
     assert kind.sampling_seconds == 10
     out = score_file(kind, tmp_path / "train.csv", tmp_path / "scores.csv", store)
+    assert out["score"].notna().all()
+
+
+@pytest.mark.parametrize(
+    "mended",
+    [
+        lambda draft: draft | {"sampling_seconds": 0.01},
+        lambda draft: draft | {"signals": draft["signals"][::-1]},
+        lambda draft: draft | {"signals": draft["signals"][:2]},
+        lambda draft: draft | {"signals": [draft["signals"][0] | {"role": "setting"}, *draft["signals"][1:]]},
+    ],
+    ids=["faster", "in another order", "one less", "a sensor is a setting"],
+)
+def test_type_that_was_mended_after_its_calibration_is_refused_until_it_is_calibrated_again(
+    tmp_path: Path, mended: Callable[[dict[str, Any]], dict[str, Any]]
+) -> None:
+    kind, store, _ = calibrated(tmp_path, table(200, 1))
+    changed = AssetType.model_validate(mended(kind.model_dump()))
+    with pytest.raises(ModelUnavailable, match=r"The type pumps has changed since: .* calibrate again"):
+        score_file(changed, tmp_path / "train.csv", tmp_path / "scores.csv", store)
+    assert not (tmp_path / "scores.csv").exists()
+
+
+def test_asset_of_before_the_type_changed_does_not_stop_a_file_that_it_is_not_in(tmp_path: Path) -> None:
+    kind, store, _ = calibrated(
+        tmp_path, pd.concat([table(200, 1), table(200, 2, asset="p 2"), table(200, 3, asset="p 3")])
+    )
+    changed = AssetType.model_validate(kind.model_dump() | {"sampling_seconds": 20})
+    again = written(tmp_path, "again.csv", pd.concat([table(200, 1), table(200, 2, asset="p 2")]))
+    calibrate_file(changed, again, store, created=CREATED, seed=1, workers=1, progress=lambda *_: None)
+    assert score_file(changed, again, tmp_path / "scores.csv", store)["score"].notna().all()
+
+
+@pytest.mark.parametrize(
+    ("column", "usual", "fault", "told"),
+    [
+        ("leak", 0, 1, "High leak: 1 against 0 (over 1000 sigma)"),
+        ("errors", 0, 40_000, "High errors: 4e+04 against 0 (over 1000 sigma)"),
+        ("supply", 12.0, 12.5, "High supply: 12."),
+        ("supply", 12.0, 0.0, "Low supply: 0 against 12 (100.0 sigma)"),
+        ("supply", 0.1, 30.0, "High supply: 30 against 0.1 (over 1000 sigma)"),
+    ],
+)
+def test_signal_that_never_moved_is_flagged_when_it_does_and_not_before(
+    tmp_path: Path, column: str, usual: float, fault: float, told: str
+) -> None:
+    train, live = table(405, 1).assign(**{column: usual}), table(300, 2).assign(**{column: usual})
+    kind, store, done = calibrated(tmp_path, train)
+    assert done[0].baseline is not None
+    assert not done[0].baseline.adaptation.any()
+    live.loc[200:, column] = fault
+    out = score_file(kind, written(tmp_path, "live.csv", live), tmp_path / "scores.csv", store)
+    assert out["flag"][:200].mean() <= 0.01
+    assert out["flag"][200:].all()
+    assert out["reason"][210:].str.startswith(told).all()
+
+
+def test_limits_of_a_steady_signal_leave_room_for_a_hundred_times_its_size(tmp_path: Path) -> None:
+    frame = table(200, 1).assign(warm=np.linspace(19.9, 20.0, 200))
+    kind = draft_asset_type("pumps", written(tmp_path, "train.csv", frame), tmp_path / "pumps.yaml")
+    assert kind.signals[-1].limits == (-1980, 2020)
+
+
+@pytest.mark.parametrize(
+    "label",
+    [
+        "label", "is_anomaly", "Anomaly", "changepoint", "target", "outlier", "fault", "faultNumber", "attack", "attack_P1",
+        "Normal/Attack", "Attack LABLE (1:No Attack, -1:Attack)", "class", "Machine failure", "rul_cycles", "RUL", "ground_truth",
+    ],
+)  # fmt: skip
+def test_column_that_tells_the_truth_is_no_signal_and_the_description_says_so(tmp_path: Path, label: str) -> None:
+    data = written(tmp_path, "train.csv", table(200, 1).assign(**{label: 0}))
+    kind = draft_asset_type("pumps", data, tmp_path / "pumps.yaml")
+    assert kind.signal_names == ("current", "speed", "vibration")
+    assert kind.description == f"drafted from train.csv; left out: {label} (tells what is to be found out)"
+
+
+@pytest.mark.parametrize(
+    "name", ["target_temperature", "fault_relay", "event_rate", "normal_force", "attack_angle", "y"]
+)
+def test_column_that_only_sounds_like_a_label_is_a_signal(tmp_path: Path, name: str) -> None:
+    data = written(tmp_path, "train.csv", table(200, 1).assign(**{name: 0}))
+    kind = draft_asset_type("pumps", data, tmp_path / "pumps.yaml")
+    assert kind.signal_names[-1] == name
+
+
+def test_blank_asset_names_are_those_of_the_only_asset(tmp_path: Path) -> None:
+    for name in ("", "  "):
+        (folder := tmp_path / f"of {len(name)} spaces").mkdir()
+        kind, store, done = calibrated(folder, table(200, 1, asset=name))
+        assert [one.asset_id for one in done] == store.assets() == ["asset"]
+        out = score_file(kind, folder / "train.csv", folder / "scores.csv", store)
+        assert out["score"].notna().all()
+        assert set(out["asset_id"]) == {"asset"}
+
+
+def test_columns_that_cannot_name_a_signal_are_mapped_and_read_in_calibration_and_scoring(tmp_path: Path) -> None:
+    names = {"current": "Volume Flow RateRMS", "speed": "1st speed [rpm]", "vibration": "Volume_Flow RateRMS"}
+    train, live = table(300, 1).rename(columns=names), table(200, 2).rename(columns=names)
+    live.loc[100:, "1st speed [rpm]"] += 100.0
+    kind, store, _ = calibrated(tmp_path, train.assign(Druck_Öl=train["Volume Flow RateRMS"], 温度=1.0))
+    assert kind.files.columns == {
+        "Volume_Flow_RateRMS": "Volume Flow RateRMS", "signal_1st_speed_rpm": "1st speed [rpm]",
+        "Volume_Flow_RateRMS_2": "Volume_Flow RateRMS", "Druck_l": "Druck_Öl", "signal_5": "温度",
+    }  # fmt: skip
+    assert load_asset_type(tmp_path / "pumps.yaml") == kind
+    live = live.assign(Druck_Öl=live["Volume Flow RateRMS"], 温度=1.0)
+    out = score_file(kind, written(tmp_path, "live.csv", live), tmp_path / "scores.csv", store)
+    assert out["flag"][:100].mean() <= 0.02
+    assert out["flag"][100:].all()
+    usual = live.rename(columns={column: name for name, column in kind.files.columns.items()})
+    again = score_file(kind, written(tmp_path, "usual.csv", usual), tmp_path / "scores.csv", store)
+    pd.testing.assert_frame_equal(again, out)
+    without = written(tmp_path, "without.csv", live.drop(columns="1st speed [rpm]"))
+    with pytest.raises(UnreadableData, match=r"expected columns 1st speed \[rpm\], found"):
+        score_file(kind, without, tmp_path / "scores.csv", store)
+
+
+def test_index_that_a_table_was_written_with_is_no_signal(tmp_path: Path) -> None:
+    table(200, 1).to_csv(tmp_path / "train.csv")
+    kind = draft_asset_type("pumps", tmp_path / "train.csv", tmp_path / "pumps.yaml")
+    assert kind.signal_names == ("current", "speed", "vibration")
+    assert kind.description == "drafted from train.csv; left out: Unnamed: 0 (counts the rows)"
+
+
+def test_table_without_a_signal_is_refused_with_what_its_columns_are(tmp_path: Path) -> None:
+    frame = table(200, 1)[["timestamp", "asset_id"]].assign(note="fine", label=0)
+    with pytest.raises(InsufficientData, match=r"note \(no numbers\), label \(tells what is to be found out\): have 0"):
+        draft_asset_type("pumps", written(tmp_path, "train.csv", frame), tmp_path / "pumps.yaml")
+
+
+@pytest.mark.parametrize(("time", "asset"), [("Time", "Asset ID"), ("date_time", "AssetId"), ("Timestamp", "asset_id")])
+def test_time_and_asset_may_be_spelled_in_another_way(tmp_path: Path, time: str, asset: str) -> None:
+    both = pd.concat([table(200, 1), table(200, 2, asset="p 2")]).rename(columns={"timestamp": time, "asset_id": asset})
+    kind, store, done = calibrated(tmp_path, both)
+    assert kind.signal_names == ("current", "speed", "vibration")
+    assert kind.sampling_seconds == 10
+    assert [one.asset_id for one in done] == ["p/1", "p 2"]
+    out = score_file(kind, tmp_path / "train.csv", tmp_path / "scores.csv", store)
+    assert out["timestamp"].tolist() == both[time].tolist()
     assert out["score"].notna().all()

@@ -10,8 +10,8 @@ from condition_sample import baseline, pump, running, seconds
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from smart_sentry.condition_files import row_reasons
 from smart_sentry.condition_monitor import Condition, ConditionMonitor
+from smart_sentry.condition_reasons import row_reasons
 from smart_sentry.quality import FLAWS
 
 KIND = pump(health={"damage_rate_per_hour": 60.0})

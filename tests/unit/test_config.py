@@ -63,3 +63,14 @@ def test_settings_with_several_wrong_values_name_them_all(monkeypatch: pytest.Mo
     monkeypatch.setenv("SMART_SENTRY_WORKERS", "0")
     with pytest.raises(ConfigurationError, match=r"SMART_SENTRY_WORKERS: .*SMART_SENTRY_PORT: "):
         load_settings()
+
+
+def test_failure_outcomes_are_found_in_the_home_folder_unless_their_path_is_absolute(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    assert load_settings().failure_outcomes_file is None
+    monkeypatch.setenv("SMART_SENTRY_HOME", str(tmp_path))
+    monkeypatch.setenv("SMART_SENTRY_FAILURE_OUTCOMES", "data/failures.csv")
+    assert load_settings().failure_outcomes_file == tmp_path / "data" / "failures.csv"
+    monkeypatch.setenv("SMART_SENTRY_FAILURE_OUTCOMES", "/srv/failures.csv")
+    assert load_settings().failure_outcomes_file == Path("/srv/failures.csv")

@@ -118,3 +118,35 @@ def test_valley_lies_between_two_humps_and_one_hump_has_none() -> None:
     assert 2 < found < 8
     assert valley(rng.normal(0, 1, 1000)) is None
     assert valley(np.full(100, 3.0)) is None
+
+
+LOAD_ALONE = PhaseRule(load_signal="current_a", window_seconds=1.0, dwell_seconds=1.0)
+
+
+def phases_of(*load: float) -> list[int]:
+    """Of a machine of 15 A, followed by its current alone, a reading a second."""
+    machine = PhaseMachine(LOAD_ALONE, 1.0)
+    machine.set_numbers(0, PhaseNumbers(4.5, 0.5, 0.15, 15.0, 14.0))
+    current = np.array(load)
+    return machine.update(current, current, np.zeros(len(load), dtype=np.int64)).tolist()
+
+
+def test_ramp_down_under_load_is_one_shutdown() -> None:
+    assert phases_of(0, 8, 15, 15, 11, 8, 6, 0) == [
+        OFF, STARTUP, STEADY, STEADY, SHUTDOWN, SHUTDOWN, SHUTDOWN, OFF,
+    ]  # fmt: skip
+
+
+def test_ramp_to_less_than_half_the_load_ends_at_work() -> None:
+    assert phases_of(0, 15, 15, 15, 10, 6.5, 6.5, 6.5, 6.5)[-5:] == [SHUTDOWN, SHUTDOWN, SHUTDOWN, STEADY, STEADY]
+
+
+def test_start_to_less_than_half_the_load_ends_at_work() -> None:
+    assert phases_of(0, 6.5, 6.5, 6.5, 6.5) == [OFF, STARTUP, STARTUP, STEADY, STEADY]
+
+
+def test_load_that_returns_during_a_coast_down_is_a_start_at_once() -> None:
+    machine = PhaseMachine(RULE, 1.0)
+    machine.set_numbers(0, PhaseNumbers(4.5, 20.0, 15.0, 1500.0, 1450.0))
+    current, speed = np.array([15.0, 15, 0, 0, 15]), np.array([1500.0, 1500, 1400, 1200, 1100])
+    assert machine.update(current, speed, np.zeros(5, dtype=np.int64)).tolist()[2:] == [SHUTDOWN, SHUTDOWN, STARTUP]

@@ -70,7 +70,15 @@ def test_every_flow_has_a_timeout_and_every_deployment_a_limit_tags_and_a_descri
         assert one.concurrency_limit, one.name
         assert one.tags[0] == "smart-sentry", one.name
         assert one.description, one.name
-        assert one.schedules or one.triggers, one.name
+        assert one.schedules or one.triggers or "by-hand" in one.tags, one.name
+
+
+def test_policy_allows_for_one_round_of_monitoring(described: dict[str, Any]) -> None:
+    from smart_sentry.recalibration.policy import MOST_BEHIND_S
+
+    (monitoring,) = (one for one in described["deployments"] if one["name"] == "monitor-drift")
+    every_hours = monitoring["schedules"][0]["cron"].split()[1].removeprefix("*/")
+    assert int(every_hours) * 3600.0 == MOST_BEHIND_S
 
 
 def test_automation_answers_a_proposal_about_an_asset_and_not_again_within_the_hour(

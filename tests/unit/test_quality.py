@@ -93,3 +93,11 @@ def test_slower_machine_is_believed_sooner() -> None:
 
 def test_healthy_readings_have_no_spike() -> None:
     assert (spiking(running(20_000, 3)) == "good").all()
+
+
+def test_switch_may_last_and_is_never_stuck() -> None:
+    values = running(500, 1)
+    values[:, 1] = np.arange(500) // 30 % 2  # never more than 30 in a row
+    limits = np.tile(run_limits(longest_runs(values)), (2, 1))
+    values[:, 1] = 1.0
+    assert (flaws(values, limits)[:, 1] == "good").all()

@@ -47,10 +47,13 @@ def note(store: Store, kind: str, at: float, corrects: int | None = None) -> int
         return batch.notes.add(Note(ASSET, kind, "Ada", at, "seen", corrects))
 
 
-def alarm(store: Store, number: int, at: float, key: str = "anomaly") -> None:
+def alarm(
+    store: Store, number: int, at: float, key: str = "anomaly", event: AlarmEvent = AlarmEvent.RAISED,
+    was: AlarmState = AlarmState.NORMAL,
+) -> None:  # fmt: skip
     name = f"{ASSET}:{key}:{number}"
     step = AlarmTransition(
-        name, ASSET, key, AlarmState.NORMAL, AlarmState.UNACKNOWLEDGED, AlarmEvent.RAISED, at, "system", "high score",
+        name, ASSET, key, was, AlarmState.UNACKNOWLEDGED, event, at, "system", "high score",
         AlarmPriority.HIGH, 2.0,
     )  # fmt: skip
     state = alarm_log.AlarmState(name, ASSET, key, "HIGH", "UNACKNOWLEDGED", at, "high score")
@@ -135,6 +138,30 @@ def test_alarms_before_the_active_baseline_and_corrected_notes_do_not_count(stor
     note(store, "observation", NOW - 40, corrects=wrong)
     with store.view() as batch:
         assert called_wrong(batch, NOW, 0.5, 1) == []
+
+
+@pytest.mark.parametrize("days_ago", [None, 8.0])
+def test_alarms_called_wrong_of_an_asset_that_nobody_has_looked_at_lately_are_held_back(
+    store: Store, days_ago: float | None
+) -> None:
+    calibrated(store, 30)
+    if days_ago is not None:
+        looked_at(store, "none", days_ago)
+    alarm(store, 1, NOW - 100)
+    note(store, "false alarm", NOW - 50)
+    with store.view() as batch:
+        (one,) = called_wrong(batch, NOW, 0.5, 1)
+    assert one.objection == "its drift has not been looked at since: run monitor-drift first"
+
+
+def test_alarm_that_comes_back_from_a_shelf_without_being_raised_counts(store: Store) -> None:
+    calibrated(store, 10)
+    looked_at(store, "none")
+    alarm(store, 1, NOW - 200, event=AlarmEvent.SHELF_EXPIRED, was=AlarmState.SHELVED)
+    note(store, "false alarm", NOW - 100)
+    with store.view() as batch:
+        (one,) = called_wrong(batch, NOW, 0.5, 1)
+    assert one.reason == "1 of 1 anomaly alarms since baseline v1 were called wrong"
 
 
 def test_notes_to_look_at_are_those_about_maintenance_and_operation(store: Store) -> None:

@@ -7,12 +7,14 @@ from pathlib import Path
 import pytest
 from plant_fixture import client_of_pumps, healthy, readings_of, send_batch
 from pydantic import SecretStr
+from recalibration_fixture import ASSET, pump_at_new_duty
 from typer.testing import CliRunner
 
 from smart_sentry.cli import app
 from smart_sentry.errors import ServiceRefused
+from smart_sentry.plant.recalibration_run import carry_forward, open_or_ask
 from smart_sentry.servers import free_port
-from smart_sentry.service_client import ServiceClient, calibrate_over_http
+from smart_sentry.service_client import ServiceClient, calibrate_over_http, decide_over_http
 
 KEY = "operate-0123456789abcdef"
 
@@ -39,6 +41,18 @@ def test_every_asset_of_a_service_is_calibrated_and_those_that_cannot_say_why(tm
         assert all(
             one["baseline_established"] for one in http.get("/api/v1/assets").json() if one["asset_id"] != "newcomer"
         )
+
+
+def test_decision_over_http_names_what_is_decided_and_by_whom(tmp_path: Path) -> None:
+    with pump_at_new_duty(tmp_path) as moved, ServiceClient(str(moved.client.base_url)) as client:
+        first = open_or_ask(moved.shop, ASSET, "time")["number"]
+        rejected = decide_over_http(client, first, "Ada", "wait for the sensor", approve=False)
+        assert (rejected["state"], rejected["decided_by"]) == ("REFUSED", "Ada")
+        second = carry_forward(moved.shop, open_or_ask(moved.shop, ASSET, "time", override=True)["number"])
+        with pytest.raises(ServiceRefused, match="it needs a person's name"):
+            decide_over_http(client, second["number"], "schedule", "time", approve=True)
+        approved = decide_over_http(client, second["number"], "Ada", "two shifts", approve=True)
+        assert (approved["state"], approved["decided_by"]) == ("WATCHING", "Ada")
 
 
 def test_only_assets_of_a_type_are_calibrated_where_one_is_named(tmp_path: Path) -> None:

@@ -11,12 +11,14 @@ import numpy as np
 from smart_sentry.api.gathering import Gatherer
 from smart_sentry.api.ingest import KafkaIngest
 from smart_sentry.contracts.monitoring import ReadingsPublished, ReadingsTaken, ReadingWindow, SensorReading
+from smart_sentry.plant.alarm_clock import AlarmClock
+from smart_sentry.plant.baseline_settling import settle_baselines
 from smart_sentry.plant.calibrations import Calibrations, Track
 from smart_sentry.plant.incoming import Incoming, IncomingWindow, ids_of_window, times_of_window
 from smart_sentry.plant.plant import Plant, Taken
 from smart_sentry.plant.purge import settle_purges
 from smart_sentry.plant.recalibration_rules import USUAL, RecalibrationRules
-from smart_sentry.plant.recalibration_watch import RecalibrationWatch, settle_recalibrations
+from smart_sentry.plant.recalibration_watch import RecalibrationWatch
 from smart_sentry.plant.recalibrations import Recalibrations
 from smart_sentry.plant.retention import Retention
 
@@ -44,7 +46,7 @@ class Desk:
     ) -> None:  # fmt: skip
         self._open_plant, self._retention_days, self._track = open_plant, retention_days, track
         self._open_ingest, self._rules = open_ingest, rules
-        self._ingest: KafkaIngest | None = None
+        self.ingest: KafkaIngest | None = None
         self.archive_folder = archive_folder
         self.gather: Gatherer[SensorReading, ReadingsTaken] = Gatherer(
             self._take_each, inline=_AT_ONCE, at_once=self._take_each_at_once, thread="readings"
@@ -53,19 +55,22 @@ class Desk:
         self.calibrations: Calibrations
         self.recalibrations: Recalibrations
         self._watch: RecalibrationWatch
+        self._alarm_clock: AlarmClock
         self._retention: Retention | None = None
 
     def start(self) -> None:
         """Opens the plant and settles what a stop cut off."""
         self.plant = self._open_plant()
         settle_purges(self.plant)
-        settle_recalibrations(self.plant)
+        settle_baselines(self.plant)
         if self._open_ingest is not None:
-            self._ingest = self._open_ingest(self.plant)
+            self.ingest = self._open_ingest(self.plant)
         self.calibrations = Calibrations(self.plant, self._track)
         self.recalibrations = Recalibrations(self.plant, self._rules)
         self._watch = RecalibrationWatch(self.plant, self.recalibrations)
         self._watch.start()
+        self._alarm_clock = AlarmClock(self.plant)
+        self._alarm_clock.start()
         if self._retention_days is not None:
             self._retention = Retention(self.plant, self._retention_days)
             self._retention.start()
@@ -73,10 +78,11 @@ class Desk:
     def close(self) -> None:
         """Stores the state of the monitors and lets go of the database."""
         self.gather.close()
-        if self._ingest is not None:
-            self._ingest.close()
+        if self.ingest is not None:
+            self.ingest.close()
         self.calibrations.close()
         self._watch.close()
+        self._alarm_clock.close()
         if self._retention is not None:
             self._retention.close()
         with self.plant.lock, self.plant.store.transaction() as batch:
@@ -87,28 +93,28 @@ class Desk:
 
     async def take_one(self, reading: SensorReading) -> ReadingsTaken | ReadingsPublished:
         """Takes one reading, from the event loop."""
-        if self._ingest is not None:
-            return await self._ingest.take_one(self._incoming([reading])[0])
+        if self.ingest is not None:
+            return await self.ingest.take_one(self._incoming([reading])[0])
         return await self.gather(reading)
 
     def take(self, readings: Sequence[SensorReading]) -> ReadingsTaken | ReadingsPublished:
         """Takes readings of one request, all or none."""
         incoming = self._incoming(readings)
-        if self._ingest is not None:
-            return self._ingest.take(incoming)
+        if self.ingest is not None:
+            return self.ingest.take(incoming)
         return _told([one.reading_id for one in incoming], self.plant.take(incoming, _SOURCE))
 
     def take_windows(self, windows: Sequence[ReadingWindow]) -> ReadingsTaken | ReadingsPublished:
         """Takes windows of one request, all or none."""
         incoming = [_window(window) for window in windows]
-        if self._ingest is not None:
-            return self._ingest.take_windows(incoming)
+        if self.ingest is not None:
+            return self.ingest.take_windows(incoming)
         return _told([name for one in incoming for name in one.reading_ids], self.plant.take_windows(incoming, _SOURCE))
 
     def purged(self, asset_id: str | None) -> None:
         """An asset, or everybody, is not known any more."""
-        if self._ingest is not None:
-            self._ingest.forget(asset_id)
+        if self.ingest is not None:
+            self.ingest.forget(asset_id)
 
     def _take_each(self, readings: Sequence[SensorReading]) -> list[ReadingsTaken]:
         incoming = self._incoming(readings)

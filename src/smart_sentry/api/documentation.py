@@ -57,7 +57,7 @@ def with_prediction(document: dict[str, Any], bundle: Bundle | None) -> dict[str
             "200": {"description": "One assessment an asset, in the order of the request", "content": {"application/json": {
                 "schema": {"$ref": _REF.format(model="PredictionResponse")},
             }}},
-            **{str(status): refusal(status) for status in REASONS},
+            **{str(status): refusal(status) for status in sorted({*REASONS, 401, 429})},
         },
     }}  # fmt: skip
     return document

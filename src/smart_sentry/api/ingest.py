@@ -21,7 +21,7 @@ from smart_sentry.plant.parts import Part, Sorter
 from smart_sentry.plant.plant import Plant
 
 if TYPE_CHECKING:
-    from smart_sentry.stream.group_publisher import GroupPublisher
+    from smart_sentry.stream.group_publisher import GroupPublisher, PublishCounts
     from smart_sentry.stream.messages import Readings
 
 SOURCE = "smart-sentry/http"
@@ -81,6 +81,10 @@ class KafkaIngest:
                 self._types.pop(asset, None)
             for key in [key for key in self._sent if asset_id in (None, key[0])]:
                 del self._sent[key]
+
+    def counts(self) -> PublishCounts:
+        """What became of readings since it began."""
+        return self._publisher.counts
 
     def close(self) -> None:
         """Sends what waits, as far as Kafka takes it, and ends."""
@@ -158,9 +162,11 @@ def ingest_of(settings: Settings) -> Callable[[Plant], KafkaIngest] | None:
     bootstrap, topic = bootstrap_of(settings), settings.kafka_topic
 
     def open_ingest(plant: Plant) -> KafkaIngest:
-        return KafkaIngest(
-            plant, GroupPublisher(bootstrap, topic, plant.asset_types.values(), SOURCE, clock=plant.clock)
-        )
+        publisher = GroupPublisher(
+            bootstrap, topic, plant.asset_types.values(), SOURCE, partitions=settings.kafka_partitions, clock=plant.clock,
+            epochs_file=settings.home / "data" / f"{topic}.epoch",
+        )  # fmt: skip
+        return KafkaIngest(plant, publisher)
 
     return open_ingest
 

@@ -1,4 +1,4 @@
-"""A route that takes JSON, plain or gzip, and never more of it than the limit, before anything of it is parsed."""
+"""A route that takes JSON, plain, gzip or as `curl -d` sends it, and never more of it than the limit, before it is parsed."""
 
 from __future__ import annotations
 
@@ -16,16 +16,19 @@ from smart_sentry.api.body import JSON
 from smart_sentry.api.errors import BodyTooLarge, BrokenJson, UnsupportedMediaType
 
 _WITHOUT_BODY = ("GET", "HEAD")
+_UNNAMED = ("", "application/x-www-form-urlencoded")
+"""Content types of bodies whose sender named none: `curl -d` calls whatever it sends a form."""
+_OF_A_PAGE = ("origin", "sec-fetch-site")
+"""Headers that browsers add. A page of anybody's may send a form to any address unasked, and JSON it may not."""
 
 
-def json_route(limit_bytes: int, admit: Callable[[Request], None]) -> type[APIRoute]:
+def json_route(limit_bytes: int) -> type[APIRoute]:
     """The class of routes whose bodies are at most so long, packed or unpacked.
 
     Its routes raise BodyTooLarge, BrokenJson (gzip that is none) and UnsupportedMediaType.
 
     Args:
         limit_bytes: the largest body.
-        admit: is asked before a byte of the body is read, and raises where the request is refused.
     """
 
     class JsonRoute(APIRoute):
@@ -33,10 +36,11 @@ def json_route(limit_bytes: int, admit: Callable[[Request], None]) -> type[APIRo
             handle = super().get_route_handler()
 
             async def read_and_handle(request: Request) -> Response:
-                admit(request)
                 if request.method not in _WITHOUT_BODY:
+                    body = await _json_body(request, limit_bytes)
+                    request = _named_json(request)
                     # Where Starlette keeps a body that was read: FastAPI's own handler takes it from there.
-                    request._body = await _json_body(request, limit_bytes)
+                    request._body = body
                 return await handle(request)
 
             return read_and_handle
@@ -45,8 +49,8 @@ def json_route(limit_bytes: int, admit: Callable[[Request], None]) -> type[APIRo
 
 
 async def _json_body(request: Request, limit_bytes: int) -> bytes:
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type != JSON:
+    media_type = _media_type(request)
+    if media_type != JSON and (media_type not in _UNNAMED or any(name in request.headers for name in _OF_A_PAGE)):
         raise UnsupportedMediaType("content-type", JSON, media_type)
     encoding = request.headers.get("content-encoding", "identity").lower()
     if encoding not in ("identity", "gzip"):
@@ -64,6 +68,18 @@ async def _json_body(request: Request, limit_bytes: int) -> bytes:
         return await run_in_threadpool(partial(_unpacked, body, limit_bytes))
     except (gzip.BadGzipFile, zlib.error, EOFError) as error:
         raise BrokenJson(f"not valid gzip: {error}") from error
+
+
+def _media_type(request: Request) -> str:
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def _named_json(request: Request) -> Request:
+    """The same request under the name of JSON, without which FastAPI does not parse it."""
+    if _media_type(request) == JSON:
+        return request
+    others = [(name, value) for name, value in request.scope["headers"] if name != b"content-type"]
+    return Request({**request.scope, "headers": [*others, (b"content-type", JSON.encode())]}, request.receive)
 
 
 def _unpacked(body: bytes, limit_bytes: int) -> bytes:

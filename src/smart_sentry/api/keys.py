@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -64,9 +64,19 @@ class ApiKeys:
         if max(held) < ROLES.index(role):
             raise Forbidden(role)
 
+    def allow(self, given: str | None, role: str) -> bool:
+        """Whether `demand` lets this key through."""
+        return not self.roles or max(self._held(given), default=-1) >= ROLES.index(role)
+
     def caller(self, given: str | None, address: str) -> str:
         """By whom a request is counted: its key where that is one, else the address that it came from."""
         return f"key {given}" if self._held(given) else f"address {address}"
 
     def _held(self, given: str | None) -> list[int]:
         return [level for key, level in self.roles if hmac.compare_digest(key.encode(), (given or "").encode())]
+
+
+def key_in(headers: Mapping[bytes, bytes]) -> str | None:
+    """The key among the headers of a request, of ASGI; None where it has none."""
+    found = headers.get(b"x-api-key")
+    return None if found is None else found.decode("latin-1")

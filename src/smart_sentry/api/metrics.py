@@ -8,6 +8,8 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, G
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from smart_sentry.api.drift_metrics import DriftCollector
+from smart_sentry.api.ingest import KafkaIngest
+from smart_sentry.api.ingest_metrics import IngestCollector
 from smart_sentry.bundle import Bundle
 from smart_sentry.contracts.failure import FailureAssessment
 from smart_sentry.feed.collector import FeedCollector
@@ -25,6 +27,7 @@ class ServiceMetrics:
 
     def __init__(self) -> None:
         self._registry, self._feed, self._plant = CollectorRegistry(), CollectorRegistry(), CollectorRegistry()
+        self._ingest = CollectorRegistry()
         self._requests = Counter(
             "smart_sentry_predict_requests_total", "Answered prediction requests", ["status"], registry=self._registry
         )
@@ -76,6 +79,12 @@ class ServiceMetrics:
         self._plant = CollectorRegistry()
         self._plant.register(DriftCollector(plant))
 
+    def publishes(self, ingest: KafkaIngest | None) -> None:
+        """Tells what becomes of readings that go into Kafka; None: the plant takes them itself."""
+        self._ingest = CollectorRegistry()
+        if ingest is not None:
+            self._ingest.register(IngestCollector(ingest.counts))
+
     def passed(self, requests: int) -> None:
         """One pass of the model has answered so many requests."""
         self._batch.observe(requests)
@@ -98,4 +107,5 @@ class ServiceMetrics:
         if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
             together = CollectorRegistry()
             MultiProcessCollector(together)  # type: ignore[no-untyped-call]
-        return generate_latest(together) + generate_latest(self._feed) + generate_latest(self._plant)
+        own = (self._feed, self._plant, self._ingest)
+        return generate_latest(together) + b"".join(map(generate_latest, own))

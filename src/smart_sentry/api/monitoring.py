@@ -30,20 +30,18 @@ from smart_sentry.stores.span import Span
 
 _SECONDS_OF_1971 = 31_622_400.0  # a leap year after 1970: the longest span of key figures begins no earlier
 _REFUSALS: dict[int | str, dict[str, Any]] = {code: refusal(code) for code in (401, 403, 404, 409, 422, 429, 503)}
+_UNCONFIRMED = messages.PurgeRequest()
 AssetId = Annotated[messages.Name, Query()]
 
 
 def monitoring_router(desk: Desk, keys: ApiKeys, limits: RateLimits, body_limit_bytes: int) -> APIRouter:
     """All routes below /api/v1."""
 
-    def caller(request: Request) -> str:
-        return keys.caller(request.headers.get("x-api-key"), request.client.host if request.client else "")
-
     def count(request: Request, readings: int) -> None:
-        limits.readings.admit(caller(request), readings)
+        host = request.client.host if request.client else ""
+        limits.readings.admit(keys.caller(request.headers.get("x-api-key"), host), readings)
 
-    route = json_route(body_limit_bytes, lambda request: limits.requests.admit(caller(request)))
-    router = APIRouter(prefix="/api/v1", responses=_REFUSALS, route_class=route)
+    router = APIRouter(prefix="/api/v1", responses=_REFUSALS, route_class=json_route(body_limit_bytes))
     may = {role: [Depends(keys.require(role))] for role in ("read", "ingest", "operate", "admin")}
     add_data_routes(router, desk, may, count)
     add_drift_routes(router, desk, may)
@@ -57,8 +55,8 @@ def monitoring_router(desk: Desk, keys: ApiKeys, limits: RateLimits, body_limit_
 
 def _add_calibration(router: APIRouter, desk: Desk, may: dict[str, Any]) -> None:
     @router.post(
-        "/calibration/start", responses=BODY_REFUSALS, tags=["calibration"], dependencies=may["operate"], status_code=202,
-        summary="Learn what is healthy from the last minutes",
+        "/calibration/start", responses=BODY_REFUSALS, tags=["calibration"], dependencies=may["operate"],
+        summary="Learn what is healthy from the last minutes; answered once it has begun",
     )  # fmt: skip
     def start(asked: messages.CalibrationRequest) -> messages.CalibrationStarted:
         rows = desk.calibrations.start(asked.asset_id, asked.lookback_minutes, asked.author)
@@ -101,23 +99,25 @@ def _add_calibration(router: APIRouter, desk: Desk, may: dict[str, Any]) -> None
 
 def _add_alarms(router: APIRouter, desk: Desk, may: dict[str, Any]) -> None:
     @router.get(
-        "/alarms", tags=["alarms"], dependencies=may["read"], summary="Alarms as they stand, with their history"
+        "/alarms", tags=["alarms"], dependencies=may["read"], summary="Alarms as they stand and moved, newest first"
     )
     def alarms(
-        asset_id: Annotated[messages.Name | None, Query()] = None, open_only: bool = True, transitions: bool = False
+        asset_id: Annotated[messages.Name | None, Query()] = None,
+        open_only: Annotated[bool, Query(description="only alarms that are not normal")] = True,
+        transitions: Annotated[bool, Query(description="what happened to alarms, too")] = False,
+        history: Annotated[
+            bool, Query(description="with open_only=false: every occurrence of each alarm; else its newest")
+        ] = False,
+        limit: Annotated[
+            int, Query(ge=1, le=MOST_HISTORY, description="most alarms, and most transitions; the newest stay")
+        ] = 1000,
     ) -> dict[str, Any]:
         with desk.plant.store.view() as batch:
-            found = batch.alarms.current(asset_id)
+            found = batch.alarms.newest(limit, asset_id=asset_id, open_only=open_only, every=history)
             steps = (
-                batch.alarms.transitions(Span(limit=MOST_HISTORY, newest_first=True), asset_id=asset_id)
-                if transitions
-                else []
+                batch.alarms.transitions(Span(limit=limit, newest_first=True), asset_id=asset_id) if transitions else []
             )
-        shown = [
-            vars(alarm) | {"since": shown_time(alarm.since)}
-            for alarm in found
-            if not open_only or alarm.state != "NORMAL"
-        ]
+        shown = [vars(alarm) | {"since": shown_time(alarm.since)} for alarm in found]
         return {"alarms": shown, "transitions": [vars(step) | {"time": shown_time(step.time)} for step in steps]}
 
     @router.get(
@@ -213,13 +213,30 @@ def _add_system(router: APIRouter, desk: Desk, may: dict[str, Any]) -> None:
         return asset_status(desk.plant, asked.asset_id)
 
     @router.post(
+        "/maintenance/begin", responses=BODY_REFUSALS, tags=["monitoring"], dependencies=may["operate"],
+        summary="Suppress an asset's alarms while people work on it",
+    )  # fmt: skip
+    def begin_maintenance(asked: messages.WorkRequest) -> messages.AssetStatus:
+        desk.plant.begin_work(asked.asset_id, asked.author, asked.reason, asked.until.timestamp())
+        return asset_status(desk.plant, asked.asset_id)
+
+    @router.post(
+        "/maintenance/end", responses=BODY_REFUSALS, tags=["monitoring"], dependencies=may["operate"],
+        summary="Judge an asset's alarms again after people have worked on it",
+    )  # fmt: skip
+    def end_maintenance(asked: messages.WorkEndedRequest) -> messages.AssetStatus:
+        desk.plant.end_work(asked.asset_id, asked.author, asked.reason)
+        return asset_status(desk.plant, asked.asset_id)
+
+    @router.post(
         "/system/purge",
         responses=BODY_REFUSALS,
         tags=["system"],
         dependencies=may["admin"],
         summary="Delete an asset, or everything",
+        openapi_extra={"requestBody": {"required": True}},  # without one the answer says what is to be confirmed
     )
-    def delete(asked: messages.PurgeRequest) -> dict[str, Any]:
+    def delete(asked: messages.PurgeRequest = _UNCONFIRMED) -> dict[str, Any]:
         folder = desk.archive_folder if asked.archive else None
         told = purge(desk.plant, asked.asset_id, asked.confirm, folder, asked.author)
         desk.purged(asked.asset_id)

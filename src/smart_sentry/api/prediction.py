@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 from collections.abc import AsyncIterator, Callable, Hashable
 from contextlib import asynccontextmanager, suppress
@@ -25,6 +24,7 @@ from smart_sentry.api.desk import Desk
 from smart_sentry.api.documentation import refusal, with_prediction
 from smart_sentry.api.endpoint import PATH, PredictionEndpoint
 from smart_sentry.api.errors import STATUS_NAMES, BrokenJson, InvalidRequest, error_body, error_response
+from smart_sentry.api.gate import Gate
 from smart_sentry.api.ingest import ingest_of
 from smart_sentry.api.keys import ApiKeys
 from smart_sentry.api.metrics import CONTENT_TYPE, ServiceMetrics
@@ -36,17 +36,16 @@ from smart_sentry.api.served import ServedModel
 from smart_sentry.bundle import Bundle
 from smart_sentry.config import Settings
 from smart_sentry.contracts.prediction import ErrorDetail
-from smart_sentry.errors import SmartSentryError
+from smart_sentry.errors import ModelUnavailable, SmartSentryError
+from smart_sentry.garbage import seldom_collected
 from smart_sentry.plant.calibrations import Track
 from smart_sentry.plant.plant import Plant
 from smart_sentry.plant.recalibration_rules import RecalibrationRules
 
-_COLLECTED_AFTER = (50_000, 20, 50)
-"""Objects, and passes over the younger ones, after which Python looks for cycles. With its own 700, a batch of thousands of
-readings spends a fifth of its time on being looked through in vain."""
 _LOOK_EVERY_S = 1.0
 _log = logging.getLogger(__name__)
 _UNAVAILABLE: dict[int | str, dict[str, Any]] = {503: refusal(503)}
+_GUARDED: dict[int | str, dict[str, Any]] = {code: refusal(code) for code in (401, 429)}
 
 
 def create_app(
@@ -74,6 +73,9 @@ def create_app(
     if open_plant is not None:
         desk = Desk(open_plant, archive, settings.retention_days, track, ingest_of(settings), rules)
     endpoint = PredictionEndpoint(served, settings, batcher, metrics)
+    secret = settings.api_keys
+    keys = ApiKeys.parse(None if secret is None else secret.get_secret_value())
+    limits = RateLimits.of(settings.rate_limit_requests, settings.rate_limit_readings)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -82,17 +84,13 @@ def create_app(
             desk.start()
             metrics.feeds(desk.plant.publisher)
             metrics.watches(desk.plant)
+            metrics.publishes(desk.ingest)
         endpoint.start()
         metrics.loaded(served.loaded)
         ending = asyncio.Event()
         following = asyncio.create_task(_follow(app, served, metrics, desk, ending))
-        gc.collect()
-        gc.freeze()  # what stands now stays: without this, one request in thousands waits 0.1 s while it is looked through
-        usual = gc.get_threshold()
-        gc.set_threshold(*_COLLECTED_AFTER)
-        yield
-        gc.set_threshold(*usual)
-        gc.unfreeze()
+        with seldom_collected():
+            yield
         ending.set()
         await following
         batcher.close()
@@ -102,24 +100,24 @@ def create_app(
     app = FastAPI(
         title="Smart Sentry predictions",
         version=__version__,
-        description="Failure probability, alarm and remaining useful life of machines, from their recent readings.",
+        description="Failure probability, alarm and remaining useful life of machines, from their recent readings. Where API keys"
+        " are set, everything but /health and /ready wants one in the header x-api-key.",
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
     )
     # Inserted, not added: the hot path is the first route that is tried.
     app.router.routes.insert(0, Route(PATH, endpoint, methods=["POST"], name="predict"))
-    _add_status_routes(app, served, metrics)
+    _add_status_routes(app, served, metrics, keys)
     _add_pages(app, swagger_folder)
     if desk is not None:
-        secret = settings.api_keys
-        keys = ApiKeys.parse(None if secret is None else secret.get_secret_value())
-        limits = RateLimits.of(settings.rate_limit_requests, settings.rate_limit_readings)
         app.include_router(monitoring_router(desk, keys, limits, settings.body_limit_bytes))
-        app.include_router(reports_router(desk, keys, limits, settings))
+        app.include_router(reports_router(desk, keys, settings))
         app.state.reading_shortcut = {
             "desk": desk, "keys": keys, "limits": limits, "body_limit_bytes": settings.body_limit_bytes,
         }  # fmt: skip
+    app.add_middleware(Gate, keys=keys, limits=limits)
+    app.state.gate = {"keys": keys, "limits": limits}
     app.add_exception_handler(RequestValidationError, _tell_mistakes)
     app.add_exception_handler(SmartSentryError, _tell_error)
     app.add_exception_handler(HTTPException, _tell_http_exception)
@@ -148,25 +146,37 @@ async def _follow(
             _log.exception("a new model was not taken over")
 
 
-def _add_status_routes(app: FastAPI, served: ServedModel, metrics: ServiceMetrics) -> None:
+def _add_status_routes(app: FastAPI, served: ServedModel, metrics: ServiceMetrics, keys: ApiKeys) -> None:
     @app.get("/health", tags=["status"], summary="Whether the process lives")
     async def health() -> dict[str, str]:
         return {"status": "alive"}
 
     @app.get("/ready", tags=["status"], summary="Whether a verified model is loaded", responses=_UNAVAILABLE)
-    async def ready() -> dict[str, str]:
+    async def ready(request: Request) -> dict[str, str]:
+        if not keys.allow(request.headers.get("x-api-key"), "read"):
+            return _yes_or_no(served)
         told = {"status": "ready", "model_version": served.bundle().version}
         return told if served.refused is None else told | {"refused": str(served.refused)}
 
-    @app.get("/model", tags=["prediction"], summary="The served model and its signals", responses=_UNAVAILABLE)
+    guarded = _GUARDED | _UNAVAILABLE
+
+    @app.get("/model", tags=["prediction"], summary="The served model and its signals", responses=guarded)
     async def model() -> ModelDescription:
         return describe(served.bundle())
 
-    text = {200: {"description": "Prometheus metrics", "content": {"text/plain": {"schema": {"type": "string"}}}}}
+    plain = {"text/plain": {"schema": {"type": "string"}}}
+    text: dict[int | str, dict[str, Any]] = {200: {"description": "Prometheus metrics", "content": plain}, **_GUARDED}
 
-    @app.get("/metrics", tags=["status"], summary="Prometheus metrics", response_class=Response, responses=text)  # type: ignore[arg-type]
+    @app.get("/metrics", tags=["status"], summary="Prometheus metrics", response_class=Response, responses=text)
     def exposition() -> Response:  # in a thread: it asks the database
         return Response(metrics.exposition(), headers={"content-type": CONTENT_TYPE})
+
+
+def _yes_or_no(served: ServedModel) -> dict[str, str]:
+    """What somebody without a key hears: neither which model it is, nor where its files are."""
+    if served.loaded is None:
+        raise ModelUnavailable("the service", "Ask with an API key: the answer then says why.")
+    return {"status": "ready"}
 
 
 def _add_pages(app: FastAPI, swagger_folder: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query
@@ -19,9 +20,11 @@ from smart_sentry.stores.recalibrations import Recalibration
 from smart_sentry.stores.span import Span
 
 Number = Annotated[int, Path(ge=1, le=2**63 - 1)]
-_NEEDED = {
-    "built": "candidate_version", "checked": "checks", "shadowing": None, "shadowed": "shadow", "given up": "problem"
+_NEEDED: dict[str, tuple[str, ...]] = {
+    "built": ("candidate_version",), "checked": ("candidate_version", "checks"), "shadowing": (),
+    "shadowed": ("candidate_version", "shadow"), "given up": ("problem",),
 }  # fmt: skip
+_FACTS = ("candidate_version", "checks", "shadow", "problem")
 
 
 def add_recalibration_routes(router: APIRouter, desk: Desk, may: dict[str, Any]) -> None:
@@ -70,21 +73,27 @@ def add_recalibration_routes(router: APIRouter, desk: Desk, may: dict[str, Any])
 
 def _advance(recalibrations: Recalibrations, number: int, done: messages.RecalibrationStep) -> Recalibration:
     needed = _NEEDED[done.step]
-    given = [name for name in _NEEDED.values() if name is not None and getattr(done, name) is not None]
-    if given != ([] if needed is None else [needed]):
-        reason = f"the step {done.step!r} comes with {needed or 'nothing else'}, found {', '.join(given) or 'nothing'}"
-        raise InvalidRequest([ErrorDetail(field=needed or "step", reason=reason)])
-    if done.candidate_version is not None:
-        return recalibrations.built(number, done.candidate_version, done.author)
+    given = tuple(name for name in _FACTS if getattr(done, name) is not None)
+    if given != needed:
+        reason = f"the step {done.step!r} comes with {_named(needed)}, found {_named(given)}"
+        missing = next((name for name in needed if name not in given), "step")
+        raise InvalidRequest([ErrorDetail(field=missing, reason=reason)])
+    version = done.candidate_version or ""
     if done.checks is not None:
-        return recalibrations.checked(number, [Check(**one.model_dump()) for one in done.checks], done.author)
+        return recalibrations.checked(number, version, [Check(**one.model_dump()) for one in done.checks], done.author)
     if done.shadow is not None:
         told = done.shadow.model_dump()
         told |= {name: tuple(told[name]) for name in ("alarms_active", "alarms_candidate")}
-        return recalibrations.shadowed(number, Shadow(**told), done.author)
+        return recalibrations.shadowed(number, version, Shadow(**told), done.author)
+    if done.candidate_version is not None:
+        return recalibrations.built(number, version, done.author)
     if done.problem is not None:
         return recalibrations.give_up(number, done.problem, done.author)
     return recalibrations.shadowing(number, done.author)
+
+
+def _named(facts: Sequence[str]) -> str:
+    return " and ".join(facts) or "nothing else"
 
 
 def _shown(found: Recalibration) -> messages.RecalibrationStatus:

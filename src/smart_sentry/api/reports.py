@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from urllib.parse import quote
 
 from anyio import CapacityLimiter, to_thread
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Query
 from fastapi.responses import FileResponse
 from pydantic import AwareDatetime
 from starlette.background import BackgroundTask
@@ -19,7 +19,6 @@ from smart_sentry.api.documentation import refusal
 from smart_sentry.api.errors import InvalidRequest
 from smart_sentry.api.json_route import json_route
 from smart_sentry.api.keys import ApiKeys
-from smart_sentry.api.rates import RateLimits
 from smart_sentry.config import Settings
 from smart_sentry.contracts.monitoring import Name
 from smart_sentry.contracts.prediction import ErrorDetail
@@ -43,18 +42,13 @@ class _Workbook(FileResponse):
     media_type = XLSX
 
 
-def reports_router(desk: Desk, keys: ApiKeys, limits: RateLimits, settings: Settings) -> APIRouter:
+def reports_router(desk: Desk, keys: ApiKeys, settings: Settings) -> APIRouter:
     """All routes below /api/v1/reports.
 
     Args:
-        desk: has the plant. keys: who may read. limits: how often. settings: costs and time zone.
+        desk: has the plant. keys: who may read. settings: costs and time zone.
     """
-
-    def admit(request: Request) -> None:
-        host = request.client.host if request.client else ""
-        limits.requests.admit(keys.caller(request.headers.get("x-api-key"), host))
-
-    route = json_route(settings.body_limit_bytes, admit)
+    route = json_route(settings.body_limit_bytes)
     router = APIRouter(prefix="/api/v1/reports", tags=["reports"], responses=_REFUSALS, route_class=route)
     limiter: list[CapacityLimiter] = []
 

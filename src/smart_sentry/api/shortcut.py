@@ -9,8 +9,8 @@ from pydantic import ValidationError
 
 from smart_sentry.api.body import JSON, Message, Receive, Scope, Send
 from smart_sentry.api.desk import Desk, status_of
-from smart_sentry.api.errors import Forbidden, RequestRefused, Unauthorised, error_response
-from smart_sentry.api.keys import ApiKeys
+from smart_sentry.api.errors import RequestRefused, error_response
+from smart_sentry.api.keys import ApiKeys, key_in
 from smart_sentry.api.rates import RateLimits
 from smart_sentry.contracts.monitoring import SensorReading
 from smart_sentry.errors import SmartSentryError
@@ -31,7 +31,7 @@ class ReadingShortcut:
         app: everything else, the documented route included.
         desk: takes the reading.
         keys: who may send readings.
-        limits: how many.
+        limits: how many readings; how many requests, the gate before it has counted.
         body_limit_bytes: a longer body is the route's.
     """
 
@@ -53,14 +53,10 @@ class ReadingShortcut:
         if reading is None:
             await self._app(scope, _again(message, receive), send)
             return
-        await self._answer(scope, receive, send, reading, _key(headers))
+        await self._answer(scope, receive, send, reading, key_in(headers))
 
     def _may(self, headers: dict[bytes, bytes]) -> bool:
-        try:
-            self._keys.demand(_key(headers), "ingest")
-        except (Unauthorised, Forbidden):
-            return False
-        return True
+        return self._keys.allow(key_in(headers), "ingest")
 
     def _reading(self, message: Message) -> SensorReading | None:
         body = message.get("body", b"")
@@ -90,14 +86,7 @@ class ReadingShortcut:
         await send({"type": "http.response.body", "body": body})
 
     def _admit(self, scope: Scope, key: str | None) -> None:
-        caller = self._keys.caller(key, (scope.get("client") or ("",))[0])
-        self._limits.requests.admit(caller)
-        self._limits.readings.admit(caller)
-
-
-def _key(headers: dict[bytes, bytes]) -> str | None:
-    found = headers.get(b"x-api-key")
-    return None if found is None else found.decode("latin-1")
+        self._limits.readings.admit(self._keys.caller(key, (scope.get("client") or ("",))[0]))
 
 
 def _again(message: Message, receive: Receive) -> Receive:

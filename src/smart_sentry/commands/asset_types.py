@@ -37,5 +37,5 @@ def asset_new(
     drafted = draft_asset_type(name, source, out)
     typer.echo(
         f"{out}: {len(drafted.signals)} signals, a reading every {drafted.sampling_seconds:g} s. Units and limits are guesses:"
-        " mend them, or calibrate as it is."
+        f" mend them, or calibrate as it is. It is {drafted.description}."
     )

@@ -22,7 +22,7 @@ def dashboard(
     from smart_sentry.servers import demand_free_port
 
     settings = load_settings()
-    project = _project()
+    project = _project(settings.home)
     if importlib.util.find_spec("streamlit") is None:
         raise ConfigurationError(
             "streamlit", "it is not installed", "Install it: pip install 'smart-sentry[dashboard,store]'."
@@ -37,11 +37,16 @@ def dashboard(
     )
 
 
-def _project() -> Path:
-    """The checkout that this package is installed from: the dashboard stands beside its sources."""
+def _project(home: Path) -> Path:
+    """Where dashboard/ stands: the checkout that this package is installed from, else the project's folder."""
     from smart_sentry.errors import ConfigurationError
 
-    project = Path(__file__).resolve().parents[3]
-    if not (project / "dashboard" / "app.py").is_file():
-        raise ConfigurationError(project, "no dashboard/app.py there", "Run it from a checkout of the project.")
-    return project
+    checkout = Path(__file__).resolve().parents[3]
+    for folder in (checkout, home.resolve()):
+        if (folder / "dashboard" / "app.py").is_file():
+            return folder
+    raise ConfigurationError(
+        home.resolve(),
+        "no dashboard/app.py there",
+        "Run it from a checkout of the project, or set SMART_SENTRY_HOME to one.",
+    )

@@ -18,7 +18,7 @@ def demo() -> None:
     prepare_environment(settings)
     with project_on_path(settings.home):
         from pipelines.train import train as flow
-        from smart_sentry.demo import run_demo
+        from smart_sentry.demos.training import run_demo
 
         run_demo(settings, lambda dataset: flow(dataset=dataset), typer.echo)
 
@@ -26,7 +26,7 @@ def demo() -> None:
 def demo_motor() -> None:
     """Generate, calibrate, verify and inject a fault, on a simulated motor over HTTP."""
     from smart_sentry.config import load_settings
-    from smart_sentry.demo_motor import run_motor_demo
+    from smart_sentry.demos.motor import run_motor_demo
     from smart_sentry.environment import prepare_environment
 
     settings = load_settings()
@@ -46,7 +46,7 @@ def demo_plant(
 ) -> None:
     """A simulated plant with everything that operators have: service, machines that start, break and are repaired, dashboard."""
     from smart_sentry.config import load_settings
-    from smart_sentry.demo_plant import run_plant_demo
+    from smart_sentry.demos.plant import run_plant_demo
     from smart_sentry.environment import prepare_environment
 
     settings = load_settings()
@@ -62,7 +62,7 @@ def demo_stream() -> None:
     settings = load_settings()
     prepare_environment(settings)
     with project_on_path(settings.home):
-        from smart_sentry.demo_stream import run_stream_demo
+        from smart_sentry.demos.stream import run_stream_demo
 
         if not run_stream_demo(settings, _train_by_flow, typer.echo):
             raise typer.Exit(1)
@@ -71,7 +71,7 @@ def demo_stream() -> None:
 def demo_drift() -> None:
     """A motor fleet drifts, and the automation recalibrates what is safe; exit code 1 if a machine that gets worse was."""
     from smart_sentry.config import load_settings
-    from smart_sentry.demo_drift import run_drift_demo
+    from smart_sentry.demos.drift import run_drift_demo
     from smart_sentry.environment import prepare_environment
 
     settings = load_settings()

@@ -49,6 +49,7 @@ def recalibrate(
     from smart_sentry.config import load_settings
     from smart_sentry.plant.recalibration_run import BY_MACHINE, next_step, open_or_ask, standing
     from smart_sentry.plant.recalibration_shop import open_workshop
+    from smart_sentry.service_client import decide_over_http
 
     who = author or getpass.getuser()
     with open_workshop(load_settings(), who, minutes, service) as shop:
@@ -59,7 +60,7 @@ def recalibrate(
                 told = next_step(shop, told["number"])
         if told["state"] == "AWAITING_APPROVAL" and approve:
             _print(told)
-            told = _decide(shop.client, told["number"], "approve", who, reason, override)
+            told = decide_over_http(shop.client, told["number"], who, reason, approve=True, override=override)
         if told["state"] == "WATCHING" and wait:
             told = _watched(shop.client, told)
         _print(standing(shop, told["number"], asset))
@@ -107,15 +108,19 @@ def approve_one(
     service: Service = None,
 ) -> None:  # fmt: skip
     """Promote a candidate that waits for a person; it is watched like any other."""
+    from smart_sentry.service_client import decide_over_http
+
     with _client(service) as client:
-        _print(_decide(client, number, "approve", author, reason, override))
+        _print(decide_over_http(client, number, author, reason, approve=True, override=override))
 
 
 @recalibrations_app.command("reject")
 def reject_one(number: Number, author: Author, reason: Reason, service: Service = None) -> None:
     """End a recalibration whose candidate is not active."""
+    from smart_sentry.service_client import decide_over_http
+
     with _client(service) as client:
-        _print(_decide(client, number, "reject", author, reason))
+        _print(decide_over_http(client, number, author, reason, approve=False))
 
 
 def _client(service: str | None) -> ServiceClient:
@@ -125,13 +130,6 @@ def _client(service: str | None) -> ServiceClient:
     settings = load_settings()
     key = settings.api_key.get_secret_value() if settings.api_key else None
     return ServiceClient(service or settings.service_address, key)
-
-
-def _decide(
-    client: ServiceClient, number: int, what: str, author: str, reason: str, override: bool = False
-) -> dict[str, Any]:
-    body = {"author": author, "reason": reason} | ({"override": True} if override else {})
-    return dict(client.post(f"{_PATH}/{number}/{what}", body))
 
 
 def _watched(client: ServiceClient, told: Mapping[str, Any]) -> dict[str, Any]:

@@ -54,7 +54,7 @@ def simulate(
     pace = 1.0 if speed is None else speed
     run = Run(asset_id, duration, interval, scenario, pace, batch, seed, parse_start(start))
     key = settings.api_key.get_secret_value() if settings.api_key else None
-    sink = sink_for(to, out, batch, typer.echo, key, kind, run.start)
+    sink = sink_for(to, out, batch, typer.echo, key, kind, run.start, settings.kafka_partitions)
     on_console = to is None and out is None
     each = to is not None and not quiet
     simulator = Simulator(kind, run, sink, lambda line: typer.echo(line, err=on_console), each=each)

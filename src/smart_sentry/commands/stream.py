@@ -33,7 +33,9 @@ def stream_replay(
     speed: Annotated[float, typer.Option(help="1: real time, 10: ten times as fast, 0: flat out")] = 0.0,
     limit: Annotated[int | None, typer.Option(min=1, help="most readings; else all")] = None,
     encoding: Annotated[str, typer.Option(help="json, binary or binary32")] = "json",
-    partitions: Annotated[int | None, typer.Option(min=1, help="of a topic that is not there yet; else 1")] = None,
+    partitions: Annotated[
+        int | None, typer.Option(min=1, help="of a topic that is not there yet; else SMART_SENTRY_KAFKA_PARTITIONS")
+    ] = None,
     bootstrap: Bootstrap = None,
     topic: Topic = "readings",
     dead_letters_topic: DeadLettersTopic = "readings-dead-letters",

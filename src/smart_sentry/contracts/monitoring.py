@@ -182,6 +182,9 @@ class AssetStatus(_Strict):
     reason: str
     health_uncertain: bool = Field(description="a sensor or the clock is at fault now: health is what the others say")
     open_alarms: int
+    maintenance_until: datetime | None = Field(
+        default=None, description="people work on it until then at most, and its alarms call nobody; null: nobody does"
+    )
     time: datetime | None = Field(description="of the newest reading")
 
 
@@ -191,6 +194,13 @@ class PlantStatus(_Strict):
     system_state: str
     calibration_active: bool
     assets: int
+    baseline_established: bool | None = Field(description="of `asset`; null: no single asset is meant")
+    models_loaded: dict[str, bool] | None = Field(
+        description="of `asset`; legacy_model is its reading_forest, batch_model its window_forest"
+    )
+    baseline_summary: dict[str, float] | None = Field(
+        description="of `asset`; each mean also under the signal's name without its unit, and `_mean`"
+    )
     asset: AssetStatus | None
 
 
@@ -305,6 +315,23 @@ class MaintenanceRequest(_Strict):
     reason: Annotated[Lines, Field(min_length=1, max_length=2000)]
 
 
+class WorkRequest(_Strict):
+    """People begin to work on a machine: its alarms call nobody until they end, or until a time at most."""
+
+    asset_id: Name
+    author: Person
+    reason: Annotated[Lines, Field(min_length=1, max_length=2000)]
+    until: AwareDatetime = Field(description="when they will have ended at the latest; at most 30 days from now")
+
+
+class WorkEndedRequest(_Strict):
+    """People hand a machine back; damage stays as it is."""
+
+    asset_id: Name
+    author: Person
+    reason: Annotated[Lines, Field(min_length=1, max_length=2000)]
+
+
 class WhatIfRequest(_Strict):
     """Hypothetical readings, judged without touching anything."""
 
@@ -316,6 +343,6 @@ class PurgeRequest(_Strict):
     """What to delete."""
 
     asset_id: Name | None = Field(default=None, description="null: everything")
-    confirm: str = Field(description="the asset's name once more, or ALL")
+    confirm: str = Field(default="", description="the asset's name once more, or ALL; without it nothing is deleted")
     archive: bool = Field(default=True, strict=True, description="write everything to Parquet files first")
     author: Person = "operator"

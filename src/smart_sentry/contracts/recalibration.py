@@ -57,7 +57,9 @@ class RecalibrationStep(_Strict):
 
     step: Literal["built", "checked", "shadowing", "shadowed", "given up"]
     author: Person
-    candidate_version: Name | None = Field(default=None, description="with `built`")
+    candidate_version: Name | None = Field(
+        default=None, description="with `built`, `checked` and `shadowed`: of the candidate that it is about"
+    )
     checks: Annotated[list[CheckResult], Field(max_length=50)] | None = Field(
         default=None, description="with `checked`"
     )

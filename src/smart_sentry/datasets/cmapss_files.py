@@ -54,12 +54,8 @@ def contents_of(origin: Path) -> Iterator[Contents]:
     with ExitStack() as stack:
         try:
             yield _folder(origin, stack) if origin.is_dir() else _zip(origin, stack)
-        except (
-            zipfile.BadZipFile,
-            zlib.error,
-            EOFError,
-            RuntimeError,
-        ) as error:  # RuntimeError: encrypted, unknown packing
+        # RuntimeError: encrypted, or of an unknown packing
+        except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
             what = "cannot be unpacked" if isinstance(error, RuntimeError) else "is damaged or cut short"
             found = f"one that {what} ({error})"
             raise UnreadableData(origin, "a whole zip archive", found, "Bring the archive again.") from error

@@ -8,20 +8,24 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from smart_sentry.assets import AssetType
 from smart_sentry.contracts.derived_features import Ratio
 from smart_sentry.detection.covariance import Detector, Normal
 from smart_sentry.detection.isolation import Forest
 from smart_sentry.detection.settings import Settings
 from smart_sentry.errors import ChecksumMismatch, ModelUnavailable
 from smart_sentry.features.npz import read_arrays
+from smart_sentry.features.steps import channel_names
 from smart_sentry.features.storage import write_arrays
 from smart_sentry.files import sha256_of, write_json
 from smart_sentry.phases import Phase
@@ -120,12 +124,13 @@ class Baseline:
         phases: phase name -> what is normal in it.
         phase_rule: the learnt numbers of the phase rule, None without one.
         reading_forest, window_forest: the two voters; None where there were too few steps.
-        longest_run: (signals,) longest run of equal values in the calibration; 0 for a signal that never moved.
+        longest_run: (signals,) longest run of equal values in the calibration; 0 for a signal that never moved and for a switch.
         spike_limit: (signals,) from quality.spike_limits.
         adaptation: (channels,) rates of the slow means that channels without a normal value are judged by; 0 for the others.
         acceptance: the report.
         created: ISO 8601 time.
         ratios: of two sensors each, as the asset type declared them when it was calibrated.
+        signals: names of the type's signals when it was calibrated; none in baselines of before they were kept.
     """
 
     asset_id: str
@@ -144,11 +149,42 @@ class Baseline:
     created: str
     version: str = field(default="", compare=False)
     ratios: tuple[Ratio, ...] = ()
+    signals: tuple[str, ...] = ()
 
     @property
     def steady(self) -> PhaseBaseline:
         """What is normal in steady operation; of the first phase where that was not calibrated."""
         return self.phases.get(Phase.STEADY) or next(iter(self.phases.values()))
+
+    def refuse_changed(self, asset_type: AssetType) -> None:
+        """Sees that the asset type still is what it was when this was learnt, as far as scores depend on it.
+
+        Raises:
+            ModelUnavailable: its signals, their order or roles, or its sampling interval have changed since.
+        """
+        names = asset_type.signal_names
+        for what, learnt, now in (
+            ("the time between readings", f"{self.sampling_seconds:g} s", f"{asset_type.sampling_seconds:g} s"),
+            ("its channels", self.channels, channel_names(asset_type)),
+            ("the number of its signals", len(self.longest_run), len(names)),
+            ("the number of its settings", len(self.settings.centre), len(asset_type.setting_names)),
+            ("its signals", self.signals or names, names),
+        ):
+            if learnt != now:
+                raise ModelUnavailable(
+                    f"baseline {self.version} of {self.asset_id}",
+                    f"The type {asset_type.name} has changed since: {what}: {_listed(learnt)} when it was learnt,"
+                    f" now {_listed(now)}; calibrate again.",
+                )
+
+    @property
+    def created_seconds(self) -> float:
+        """When it was created, seconds since 1970 UTC; -inf where `created` is no time."""
+        try:
+            created = datetime.fromisoformat(self.created)
+        except ValueError:
+            return -math.inf
+        return (created if created.tzinfo is not None else created.replace(tzinfo=UTC)).timestamp()
 
     def save(self, folder: Path) -> str:
         """Writes both files, the facts last, and returns the version."""
@@ -163,6 +199,7 @@ class Baseline:
             "forest_limits": [None if part is None else part.limit for part in (self.reading_forest, self.window_forest)],
             "acceptance": vars(self.acceptance),
             "ratios": [ratio.model_dump() for ratio in self.ratios],
+            "signals": list(self.signals),
             "sha256": checksum,
         }  # fmt: skip
         write_json(folder / FACTS, facts)
@@ -206,13 +243,19 @@ class Baseline:
             Settings(*_parts(arrays, "settings", _SETTINGS)), phases, facts["phase_rule"], forests[0], forests[1],
             arrays["longest_run"], arrays["spike_limit"], arrays["adaptation"], Acceptance(**report | lists),
             facts["created"], facts["sha256"][:12], tuple(Ratio.model_validate(one) for one in facts.get("ratios", ())),
+            tuple(facts.get("signals", ())),
         )  # fmt: skip
+
+    def _learnt_for(self) -> str:
+        """What a changed type is told by. It is in the checksum: equal arrays of another type are another version."""
+        return json.dumps([self.sampling_seconds, self.channels, self.signals])
 
     def _arrays(self) -> dict[str, NDArray[Any]]:
         arrays = {f"settings/{name}": getattr(self.settings, name) for name in _SETTINGS} | {
             "longest_run": self.longest_run,
             "spike_limit": self.spike_limit,
             "adaptation": self.adaptation,
+            "learnt_for": np.frombuffer(self._learnt_for().encode(), dtype=np.uint8),
         }
         for name, part in self.phases.items():
             arrays |= {f"{name}/normal/{key}": getattr(part.normal, key) for key in _NORMAL}
@@ -230,6 +273,10 @@ class Baseline:
 _SETTINGS = ("centre", "scale", "low", "high", "regimes", "reach")
 _NORMAL = ("centre", "scale", "slope", "spread")
 _FOREST = ("root", "feature", "threshold", "left", "right", "path")
+
+
+def _listed(what: object) -> str:
+    return ", ".join(what) if isinstance(what, tuple) else str(what)
 
 
 def _parts(arrays: dict[str, NDArray[Any]], prefix: str, names: Sequence[str]) -> list[NDArray[Any]]:

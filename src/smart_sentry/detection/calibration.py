@@ -22,7 +22,7 @@ from smart_sentry.features.derived import derived_features
 from smart_sentry.features.steps import StepMaker, Steps, channel_names, window_feature_names, window_length
 from smart_sentry.phase_machine import UNKNOWN, PhaseMachine, PhaseNumbers, learn_phase_numbers
 from smart_sentry.phases import PHASES, Phase
-from smart_sentry.quality import GOOD, QualityLane, longest_runs, spike_limits
+from smart_sentry.quality import GOOD, QualityLane, are_switches, longest_runs, spike_limits
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -49,6 +49,10 @@ class Readings:
 
     seconds: FloatArray
     values: FloatArray
+
+    def part(self, rows: slice | NDArray[np.bool_]) -> Readings:
+        """Those rows, or those where (rows,) is True."""
+        return Readings(self.seconds[rows], self.values[rows])
 
 
 @dataclass(frozen=True)
@@ -97,6 +101,7 @@ def calibrate(asset_id: str, asset_type: AssetType, readings: Readings, *, creat
     terms = settings.terms(healthy.steps.settings)
     names, shown = shown_features(asset_type, healthy, readings.seconds)
     rates = np.zeros(len(channels)) if asset_type.phase is not None else adaptation_rates(_rest(healthy, terms))
+    switches = are_switches(healthy.steps.channels)
     healthy = _around_slow_means(healthy, rates)
     steps = healthy.steps
     phases: dict[str, PhaseBaseline] = {}
@@ -116,7 +121,7 @@ def calibrate(asset_id: str, asset_type: AssetType, readings: Readings, *, creat
         held_out.append(held.score)
     if not phases:
         raise InsufficientData(f"steps of one phase to calibrate {asset_id}", len(steps.row), _LEAST_STEPS)
-    worst = _outside(channels, deviations)
+    worst = _outside(channels, np.where(switches, np.nan, deviations))
     if worst[0][1] > MOST_OUTSIDE:
         raise ContaminatedCalibration(asset_id, worst[0][1], MOST_OUTSIDE, [name for name, _ in worst])
     covered = np.isfinite(deviations).any(axis=1)
@@ -136,6 +141,7 @@ def calibrate(asset_id: str, asset_type: AssetType, readings: Readings, *, creat
         spike_limit=np.where(commanded, np.inf, spike_limits(healthy.values, asset_type.sampling_seconds)),
         adaptation=rates, acceptance=acceptance, created=created,
         ratios=tuple(one for one in derived if isinstance(one, Ratio) and {*one.signals} <= {*asset_type.sensor_names}),
+        signals=asset_type.signal_names,
     )  # fmt: skip
 
 

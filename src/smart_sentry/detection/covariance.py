@@ -31,6 +31,8 @@ _LONG_STRETCH = 5 * max(SPANS)
 """Steps of a stretch from which it shows by itself how much the longest means wander."""
 _SPREADS = 30
 """Spreads that must have been seen before one is judged."""
+_MOVES = 1e-12
+"""Mean square of the deviations above which a channel has moved at all; rounding alone stays below."""
 _STATISTICS_AT_ONCE = 3.0
 """The statistics share what they see: together they alarm about three times as often as one."""
 
@@ -41,7 +43,7 @@ class Normal:
 
     Attributes:
         centre, scale: (channels,) mean and standard deviation, in the channels' units; of a channel that never moved, a hundredth
-            of its size stands for the deviation.
+            of its size stands for the deviation. NaN of a channel without a single value, which is not judged.
         slope: (channels, terms) how the centre follows the settings' terms.
         spread: (channels, terms) how the logarithm of the deviation does: regimes are not equally noisy.
     """
@@ -78,23 +80,30 @@ class Detector(NamedTuple):
     limit: FloatArray
 
 
-def fit_normal(values: FloatArray, terms: FloatArray, window_readings: int = 1) -> Normal:
+def fit_normal(
+    values: FloatArray, terms: FloatArray, window_readings: int = 1, still_scale: FloatArray | None = None
+) -> Normal:
     """Mean, deviation and the settings' part (ridge regression) of healthy steps; NaN values are left out.
+
+    A channel without values has no normal; settings that never moved explain nothing.
 
     Args:
         values: (steps, channels). Of windows: first the means, then as many logarithms of standard deviations.
         terms: (steps, terms) of the settings.
         window_readings: readings in a window; 1: steps are single readings. A few windows may agree by chance: their means
             and log deviations are not believed to vary less than those of as many independent readings do.
+        still_scale: (channels,) deviation to take for a channel that never moved; None: a hundredth of its size.
     """
     from sklearn.linear_model import Ridge
 
     channels, regimes = values.shape[1], _regime_terms(terms)
-    centre, slope = np.nanmean(values, axis=0), np.zeros((channels, terms.shape[1]))
+    centre, slope = _mean(values), np.zeros((channels, terms.shape[1]))
     if terms.shape[1]:
         trend = np.flatnonzero(~regimes)
         for i in range(channels):
             known = np.isfinite(values[:, i])
+            if not trend.size or not known.any():  # settings that never moved explain nothing
+                continue
             ridge = Ridge(alpha=1.0).fit(terms[np.ix_(known, trend)], values[known, i])
             slope[i, trend], centre[i] = ridge.coef_, ridge.intercept_
         left = values - centre - terms @ slope.T
@@ -104,15 +113,24 @@ def fit_normal(values: FloatArray, terms: FloatArray, window_readings: int = 1) 
             its = left[terms[:, term] == 1.0]
             slope[:, term] = np.nansum(its, axis=0) / (1.0 + np.isfinite(its).sum(axis=0))
     rest = values - centre - terms @ slope.T
-    scale = np.nanstd(rest, axis=0)
+    scale = np.sqrt(_mean((rest - _mean(rest)) ** 2))
     least = 1e-9 * np.maximum(np.abs(centre), 1e-300)
     still = scale <= least
-    scale[still] = np.maximum(0.01 * np.abs(centre[still]), 1e-6)
+    guess = np.maximum(0.01 * np.abs(centre), 1e-6) if still_scale is None else still_scale
+    scale[still] = guess[still]
     if window_readings > 1:
         sensors = channels // 2
         scale[:sensors] = np.maximum(scale[:sensors], np.exp(centre[sensors:]) / np.sqrt(window_readings))
         scale[sensors:] = np.maximum(scale[sensors:], 1.0 / np.sqrt(2.0 * window_readings))
     return Normal(centre, scale, slope, _regime_spreads(rest, terms, scale))
+
+
+def _mean(values: FloatArray) -> FloatArray:
+    """(channels,) means of what is known of (steps, channels); NaN, without a warning, where nothing is."""
+    known = np.isfinite(values)
+    count = known.sum(axis=0)
+    total = np.where(known, values, 0.0).sum(axis=0)
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
 
 
 def _regime_terms(terms: FloatArray) -> BoolArray:
@@ -137,7 +155,8 @@ def fit_whitening(deviations: FloatArray) -> FloatArray:
 
     filled = np.where(np.isfinite(deviations), deviations, 0.0)
     covariance = LedoitWolf(assume_centered=True).fit(filled).covariance_
-    covariance[np.diag_indices_from(covariance)] = np.maximum(np.diag(covariance), 1e-2)
+    least = np.where(np.mean(filled**2, axis=0) > _MOVES, 1e-2, 1.0)  # a blip of what never moved must not linger
+    covariance[np.diag_indices_from(covariance)] = np.maximum(np.diag(covariance), least)
     whiten: FloatArray = np.linalg.inv(np.linalg.cholesky(covariance))
     return whiten
 
@@ -182,24 +201,29 @@ def fit_detector(
         values = (values + offsets[:, stretch]).reshape(copies * steps, -1)
         terms, restarts = np.tile(terms, (copies, 1)), np.tile(restarts, copies)
         restarts[::steps] = True
+    normal = fit_normal(values, terms, window_readings)
     level = np.empty((len(values), len(SPANS), values.shape[1]))
     spread, root = np.empty((2, len(values), len(SPREAD_SPANS), values.shape[1]))
     for block in blocks:
         rows = block + steps * np.arange(copies)[:, None]
         for copy, (whitened, smoothed) in zip(
-            rows, _block(values, terms, restarts, rows, window_readings), strict=True
+            rows, _block(values, terms, restarts, rows, window_readings, normal.scale), strict=True
         ):
             level[copy], spread[copy], root[copy] = whitened, smoothed.spread, smoothed.spread_root
     least = _LEAST_SCALE if window_readings == 1 else 1.0
     level_scale = unsure[: len(SPANS), None] / np.maximum(np.sqrt(np.mean(level**2, axis=0)), least)
+    moves = np.mean(level[:, 0] ** 2, axis=0) > _MOVES
     spread_mean, spread_scale = _spread_moments(spread, root)
+    spread_mean[:, ~moves] = (
+        0.0  # as if by one deviation: a blip of what never moved would stand out for hundreds of steps
+    )
     spread_scale *= unsure[len(SPANS) : len(SPANS) + len(SPREAD_SPANS), None]
     wider = np.nan_to_num(np.maximum((spread - spread_mean) / root * spread_scale, 0.0))
     statistic = np.cbrt(np.hstack([np.mean((level * level_scale) ** 2, axis=2), np.mean(wider**2, axis=2)]))
     centre, limit = _limits(statistic, restarts, copies, budget / _STATISTICS_AT_ONCE)
-    limit[: len(SPANS)] = np.maximum(limit[: len(SPANS)], _least_limit(values.shape[1], budget / _STATISTICS_AT_ONCE))
+    least_limit = _least_limit(int(moves.sum()), values.shape[1], budget / _STATISTICS_AT_ONCE)
+    limit[: len(SPANS)] = np.maximum(limit[: len(SPANS)], least_limit)
     score = np.max((statistic - centre) / (limit - centre), axis=1)
-    normal = fit_normal(values, terms, window_readings)
     detector = Detector(
         fit_whitening(normal.deviations(values, terms)), level_scale, spread_mean, spread_scale, centre, limit
     )
@@ -211,12 +235,20 @@ def _blocks(values: FloatArray) -> int:
 
 
 def _block(
-    values: FloatArray, terms: FloatArray, restarts: BoolArray, copies: IntArray, window_readings: int
+    values: FloatArray,
+    terms: FloatArray,
+    restarts: BoolArray,
+    copies: IntArray,
+    window_readings: int,
+    scale: FloatArray,
 ) -> Iterator[tuple[FloatArray, Smoothed]]:
-    """Whitened means (steps, spans, channels) and spreads of every copy of a block, by a normal of the other steps."""
+    """Whitened means (steps, spans, channels) and spreads of every copy of a block, by a normal of the other steps.
+
+    A switch that moved in this block alone would be far off without end: its deviation is `scale` (channels,), that of all.
+    """
     others = np.ones(len(values), dtype=np.bool_)
     others[copies.ravel()] = False
-    normal = fit_normal(values[others], terms[others], window_readings)
+    normal = fit_normal(values[others], terms[others], window_readings, scale)
     whiten = fit_whitening(normal.deviations(values[others], terms[others]))
     for block in copies:
         smoothed = smooth(normal.deviations(values[block], terms[block]), restarts[block])
@@ -275,11 +307,17 @@ def _limits(statistic: FloatArray, restarts: BoolArray, copies: int, budget: flo
     return centre, np.maximum(limit, np.quantile(statistic, 1.0 - budget, axis=0))
 
 
-def _least_limit(channels: int, budget: float) -> float:
-    """The limit of as many independent normal channels whose moments are known: a short calibration may agree by chance."""
+def _least_limit(moving: int, channels: int, budget: float) -> float:
+    """The limit of independent normal channels whose moments are known: a short calibration may agree by chance.
+
+    Args:
+        moving: how many of them ever moved; the others add nothing to the mean square.
+        channels: of how many it is the mean.
+        budget: share of healthy steps that may be above it.
+    """
     from scipy import stats
 
-    return float(np.cbrt(stats.chi2.ppf(1.0 - budget, channels) / channels))
+    return float(np.cbrt(stats.chi2.ppf(1.0 - budget, max(moving, 1)) / channels))
 
 
 def _independent(statistic: FloatArray, restarts: BoolArray) -> FloatArray:

@@ -58,6 +58,9 @@ class Settings:
         if not settings.shape[1]:
             nothing = np.empty(0)
             return cls(nothing, nothing, nothing, nothing, np.empty((0, 0)), nothing)
+        settings = np.where(
+            np.isfinite(settings).any(axis=0), settings, 0.0
+        )  # one without a value is one that never moved
         centre, scale = np.nanmean(settings, axis=0), np.nanstd(settings, axis=0)
         scale[scale <= 1e-9 * np.maximum(np.abs(centre), 1e-300)] = np.inf
         reach = _REACH * (limits[:, 1] - limits[:, 0])

@@ -63,8 +63,14 @@ class BaselineStack:
 
     @classmethod
     def of(cls, asset_type: AssetType, baselines: Sequence[Baseline]) -> BaselineStack:
-        """Stacks baselines of one asset type in the order given. Nobody may write to it: the same ones are stacked once."""
-        key = (channel_names(asset_type), asset_type.setting_names, tuple(map(id, baselines)))
+        """Stacks baselines of one asset type in the order given. Nobody may write to it: the same ones are stacked once.
+
+        Raises:
+            ModelUnavailable: the type has changed since one of them was learnt.
+        """
+        key = _Key(
+            asset_type.signal_names, asset_type.setting_names, asset_type.sampling_seconds, tuple(map(id, baselines))
+        )
         found = _KNOWN.get(key)
         if found is None:
             found = _KNOWN[key] = cls._laid_out(asset_type, baselines)
@@ -72,6 +78,8 @@ class BaselineStack:
 
     @classmethod
     def _laid_out(cls, asset_type: AssetType, baselines: Sequence[Baseline]) -> BaselineStack:
+        for baseline in baselines:
+            baseline.refuse_changed(asset_type)
         assets, phases, channels = len(baselines), len(PHASES), len(channel_names(asset_type))
         settings = len(asset_type.setting_names)
         regimes = max((len(baseline.settings.regimes) for baseline in baselines), default=0)
@@ -171,10 +179,17 @@ class BaselineStack:
         return out
 
 
-_KNOWN: WeakValueDictionary[tuple[tuple[str, ...], tuple[str, ...], tuple[int, ...]], BaselineStack] = (
-    WeakValueDictionary()
-)
-"""By channels, settings and the ids of the baselines, which a stack keeps: each of a worker's partitions has the same ones."""
+class _Key(NamedTuple):
+    """What a stack is known by: all of the type that it depends on, and the ids of its baselines, which it keeps."""
+
+    signals: tuple[str, ...]
+    settings: tuple[str, ...]
+    sampling_seconds: float
+    baselines: tuple[int, ...]
+
+
+_KNOWN: WeakValueDictionary[_Key, BaselineStack] = WeakValueDictionary()
+"""Each of a worker's partitions has the same ones."""
 
 
 @njit(cache=True, nogil=True)

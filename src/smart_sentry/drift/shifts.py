@@ -88,6 +88,14 @@ class SignalShift:
         """Trend of what came after a change (index of its segment) had settled, for slow signals follow it."""
         return robust_trend(self.reference, self.segments[onset + SETTLING :])
 
+    def is_step_at(self, onset: int) -> bool:
+        """Whether nothing sure is left of it without a step at an onset (index of its segment), whatever shape fits best."""
+        after = np.arange(len(self.segments)) > onset
+        if not (np.isfinite(self.segments[after]).any() and np.isfinite(self.segments[~after]).any()):
+            return False
+        step = np.nanmean(self.segments[after]) - np.nanmean(self.segments[~after])
+        return find_change(self.reference, self.segments - step * after).shape is Shape.NONE
+
     def grows_on(self, onset: int) -> bool:
         """Whether it still moves long after a change."""
         return is_trend(self.later(onset), 0.0)

@@ -24,6 +24,7 @@ from smart_sentry.drift.case import (
     Triage,
     Verdict,
 )  # fmt: skip
+from smart_sentry.drift.change import SETTLING, Shape
 from smart_sentry.drift.fleet import Fleet, fleet_of, moves_of
 from smart_sentry.drift.preparation import Prepared, prepare
 from smart_sentry.drift.sensors import NOISE_FACTOR, RestShift, noise_ratios, rest_shift
@@ -39,6 +40,8 @@ from smart_sentry.drift.trend import mann_kendall
 
 _NEAR = 2.5
 """Segments between a note and an onset that still belong together."""
+_LEAST_AFTER = 8
+"""Segments after a noted change has settled without which nobody can tell whether it goes on: of six no trend is ever sure."""
 _SAME_AT_REST = 0.4
 """Share of a shift at work that must show at rest to be the sensor's."""
 _LEAST_DAMAGE = 0.02
@@ -207,7 +210,7 @@ def _explained(found: Findings) -> Triage:
 
 
 def _after_note(found: Findings, moved: Sequence[SignalShift], note: LogEntry) -> Triage:
-    """A step that a note explains, unless it goes on."""
+    """A step that a note explains, unless it goes on or something else moved, too."""
     evidence = [_shift_evidence(shift, found) for shift in moved]
     sentence = f"A note of kind '{note.kind}' stands at {found.shown(note.seconds)}: {note.text}"
     evidence.append(Evidence("note", (), {"seconds": note.seconds, "kind": note.kind}, sentence))
@@ -218,10 +221,31 @@ def _after_note(found: Findings, moved: Sequence[SignalShift], note: LogEntry) -
         evidence.append(Evidence("trend", tuple(shift.name for shift in growing), {}, sentence))
         sure = len(growing) > 1 or abs(growing[0].size) > 3.0
         return Triage(Verdict.DEGRADATION if sure else Verdict.UNKNOWN, 0.7, False, tuple(evidence))
+    if (doubt := _left_open(found, moved, note)) is not None:
+        return Triage(Verdict.UNKNOWN, 0.5, False, (*evidence, doubt))
     if health_falls(found, note.seconds):
         return Triage(Verdict.UNKNOWN, 0.5, False, (*evidence, _health_evidence()))
     verdict = Verdict.STEP_AFTER_MAINTENANCE if note.kind == MAINTENANCE else Verdict.BENIGN
     return Triage(verdict, 0.85, True, tuple(evidence))
+
+
+def _left_open(found: Findings, moved: Sequence[SignalShift], note: LogEntry) -> Evidence | None:
+    """What a note at the onset of the surest change does not explain: other signals' changes, or those that are too young."""
+    leading = moved[0]
+    others = [shift for shift in moved[1:] if not shift.is_step_at(leading.change.onset)]
+    elsewhere = tuple(shift.name for shift in others if not _stands_at(found, note, shift))
+    if elsewhere:
+        sentence = f"{', '.join(elsewhere)} moved at another time: the note does not explain that."
+        return Evidence("doubt", elsewhere, {}, sentence)
+    on = tuple(shift.name for shift in others if shift.change.shape in (Shape.RAMP, Shape.STEP_AND_RAMP))
+    if on:
+        sentence = f"{', '.join(on)} moved gradually: the note does not explain that."
+        return Evidence("doubt", on, {}, sentence)
+    after = int(np.isfinite(leading.segments[leading.change.onset + SETTLING :]).sum())
+    if after < _LEAST_AFTER:
+        sentence = "It is too early to tell whether what the note explains goes on: look again later."
+        return Evidence("doubt", (leading.name,), {"segments_after": after, "least": _LEAST_AFTER}, sentence)
+    return None
 
 
 def _lying_sensor(found: Findings, moved: Sequence[SignalShift]) -> Triage | None:
@@ -260,12 +284,15 @@ def _growing(moved: Sequence[SignalShift]) -> list[SignalShift]:
 
 def _note(found: Findings, moved: Sequence[SignalShift]) -> LogEntry | None:
     """The note that stands at the onset of the surest change."""
-    near = _NEAR * found.windows.segment_seconds
     for note in sorted(found.log, key=lambda one: one.kind != MAINTENANCE):
-        onset = moved[0].onset_seconds
-        if note.kind in (MAINTENANCE, OPERATING_CHANGE) and abs(note.seconds - onset) <= near:
+        if note.kind in (MAINTENANCE, OPERATING_CHANGE) and _stands_at(found, note, moved[0]):
             return note
     return None
+
+
+def _stands_at(found: Findings, note: LogEntry, shift: SignalShift) -> bool:
+    """Whether a note and the onset of a shift belong together; never where the shift has no onset."""
+    return bool(abs(note.seconds - shift.onset_seconds) <= _NEAR * found.windows.segment_seconds)
 
 
 def _moves_at_rest(found: Findings, shift: SignalShift) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 
@@ -12,7 +11,6 @@ from numpy.typing import NDArray
 
 from smart_sentry.assets import AssetType
 from smart_sentry.baseline_store import BaselineStore
-from smart_sentry.detection.baseline import Baseline
 from smart_sentry.detection.calibration import LEAST_READINGS, Readings
 from smart_sentry.drift.case import MAINTENANCE, HealthHistory, LogEntry
 from smart_sentry.drift.shifts import SEGMENTS
@@ -151,17 +149,9 @@ def _reference(batch: Batch, baselines: BaselineStore, asset_type: AssetType, as
     kept = baselines.readings_of(asset_id, version)
     if kept is not None:
         return kept
-    before = Span(end=_created(baseline) + 1.0, limit=baseline.acceptance.readings, newest_first=True)
+    before = Span(end=baseline.created_seconds + 1.0, limit=baseline.acceptance.readings, newest_first=True)
     seconds, values = batch.readings.values(asset_id, asset_type.signal_names, before)
     return Readings(seconds[::-1], values[::-1])
-
-
-def _created(baseline: Baseline) -> float:
-    try:
-        created = datetime.fromisoformat(baseline.created)
-    except ValueError:
-        return -np.inf
-    return (created if created.tzinfo is not None else created.replace(tzinfo=UTC)).timestamp()
 
 
 def _readings(batch: Batch, asset_type: AssetType, asset_id: str, begins: float, ends: float) -> Readings:

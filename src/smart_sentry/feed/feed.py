@@ -38,9 +38,9 @@ class LiveFeed(Protocol):
         """
 
     def silent_for(self) -> float:
-        """Seconds since anything was heard. A publisher is heard every 2 s, so more says that the feed is dead, not the plant.
+        """Seconds since whoever judges was heard. That is every 2 s, so more says that the feed is dead, not the plant.
 
-        Infinite where nothing was ever heard.
+        Infinite where nobody was ever heard. A feed out of the database hears the database instead.
         """
 
     def close(self) -> None:

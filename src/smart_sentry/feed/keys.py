@@ -14,7 +14,7 @@ from smart_sentry.errors import ConfigurationError
 LOG_LENGTH = 10_000
 """Messages that the stream of the feed keeps, about."""
 BEAT = "beat"
-"""What a publisher says on the channel to be heard. Every other message is `<its id in the stream> <JSON>`."""
+"""What a publisher that judges says on the channel to be heard. Every other message is `<its id in the stream> <JSON>`."""
 _SETTING = "SMART_SENTRY_REDIS_URL"
 _REMEDY = "Set it to redis://:PASSWORD@HOST:PORT/0, e.g. by: source data/services/environment."
 
@@ -61,7 +61,7 @@ class Keys:
 
     @property
     def heartbeat(self) -> str:
-        """When a publisher was heard last, seconds since 1970 UTC by Redis' clock."""
+        """When a publisher that judges was heard last, seconds since 1970 UTC by Redis' clock."""
         return f"{self.name}:heartbeat"
 
     @property

@@ -31,8 +31,14 @@ def open_feed(settings: Settings) -> LiveFeed:
     return RedisFeed(settings.redis_url)
 
 
-def open_publisher(settings: Settings, store: Store) -> FeedPublisher | None:
+def open_publisher(settings: Settings, store: Store, *, judges: bool = True) -> FeedPublisher | None:
     """What tells the live feed of this store, not started yet; None where no Redis is set: readers then ask the database.
+
+    Args:
+        settings: where Redis is.
+        store: of the plant.
+        judges: whether this process judges readings. One that does not tells changes, but is not heard as alive: a feed whose
+            workers are dead must fall silent.
 
     Raises:
         ConfigurationError: the address is wrong, or Redis' library is not installed.
@@ -42,7 +48,7 @@ def open_publisher(settings: Settings, store: Store) -> FeedPublisher | None:
     _demand_library()
     from smart_sentry.feed.redis_link import RedisLink
 
-    return FeedPublisher(RedisLink(settings.redis_url), StoredPlant(store))
+    return FeedPublisher(RedisLink(settings.redis_url, judges=judges), StoredPlant(store))
 
 
 class StoredPlant:

@@ -1,12 +1,12 @@
 -- Tells messages: the newest of each into a hash, all into the stream and on the channel. Times decide, so that a message may come
 -- twice, or late, from whoever tells it: an older one never replaces a newer one.
 -- KEYS: assets, asset times, alarms, alarm times, log, filled, heartbeat
--- ARGV: channel, length of the log, then four for each message: what, field, time, JSON
+-- ARGV: channel, length of the log, 1 from one that judges readings (else 0), then four for each message: what, field, time, JSON
 --   asset, alarm   told by who stored it
 --   old-asset, old-alarm   out of the database: only where the feed has none or an older one
 --   ended-alarm    out of the database: the last step of an alarm that stands open in the feed, and is not
 --   gone           an asset that was purged ('' is everything)
-local channel, length = ARGV[1], ARGV[2]
+local channel, length, judges = ARGV[1], ARGV[2], ARGV[3] == '1'
 
 local function tell(message)
   local id = redis.call('XADD', KEYS[5], 'MAXLEN', '~', length, '*', 'message', message)
@@ -41,7 +41,7 @@ local function forget(asset)
   end
 end
 
-for i = 3, #ARGV, 4 do
+for i = 4, #ARGV, 4 do
   local what, field, time, message = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]
   if what == 'asset' or what == 'old-asset' then
     if keep(KEYS[1], KEYS[2], field, time, message, what == 'asset') then tell(message) end
@@ -56,7 +56,9 @@ for i = 3, #ARGV, 4 do
   end
 end
 
-local now = redis.call('TIME')
-redis.call('SET', KEYS[7], now[1] .. '.' .. string.format('%06d', now[2]))
-redis.call('PUBLISH', channel, 'beat')
+if judges then
+  local now = redis.call('TIME')
+  redis.call('SET', KEYS[7], now[1] .. '.' .. string.format('%06d', now[2]))
+  redis.call('PUBLISH', channel, 'beat')
+end
 return redis.call('EXISTS', KEYS[6])

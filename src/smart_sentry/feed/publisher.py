@@ -29,8 +29,9 @@ MOST_ALARMS = 10_000
 _MOST_BATCHES = 64
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.2, 5.0
 _CLOSING_SECONDS = 2.0
-_LEAST_SECONDS = 0.05
-"""Between two sendings: many small batches become one, and nobody sees the difference."""
+_LEAST_SECONDS, _MOST_SECONDS, _REST = 0.05, 0.25, 9.0
+"""From one sending to the next: nine times as long as the last one took, so that judging has nine tenths of the time to itself,
+but no longer than people notice; and no less, so that many small batches become one."""
 
 Message = dict[str, Any]
 
@@ -69,7 +70,7 @@ class Link(Protocol):
         """Adds what the feed does not have, or only in an older form, and removes what the source does not have."""
 
     def send(self, messages: Sequence[Message]) -> bool:
-        """Tells messages in order, and that the publisher lives; false where the feed has lost what it had."""
+        """Tells messages in order, and that whoever judges lives; false where the feed has lost what it had."""
 
     def close(self) -> None:
         """Lets go of the connection."""
@@ -199,8 +200,9 @@ class FeedPublisher:
         while not self._closing.is_set():
             self._news.wait(self._seconds_to_wait())
             self._news.clear()
+            began = time.monotonic()
             self._round()
-            self._closing.wait(_LEAST_SECONDS)
+            self._closing.wait(min(max(_LEAST_SECONDS, _REST * (time.monotonic() - began)), _MOST_SECONDS))
         self._round()
         self._link.close()
 
@@ -233,7 +235,7 @@ class FeedPublisher:
         self._connected, self.counts.up, self._pause = True, True, _FIRST_PAUSE_S
 
     def _tell(self) -> bool:
-        """Sends what waits, or only that the publisher lives; whether the feed has what it had."""
+        """Sends what waits, or only that it lives; whether the feed has what it had."""
         with self._lock:
             gone, updates, alarms = self._gone, self._updates, self._alarms
             self._gone, self._updates, self._alarms = [], {}, deque()

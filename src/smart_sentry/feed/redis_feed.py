@@ -143,8 +143,8 @@ class RedisFeed:
     def _heard(self, message: dict[str, Any] | None) -> Iterator[Told]:
         if message is None or message["type"] != "message":
             return
-        self._heard_at = time.monotonic()
-        if message["data"] == BEAT:
+        if message["data"] == BEAT:  # it follows whatever is told by one that judges
+            self._heard_at = time.monotonic()
             return
         name, text = message["data"].split(" ", 1)
         if (place := _place(name)) > self._through:

@@ -24,13 +24,14 @@ class RedisLink:
     Args:
         url: of Redis; a password may stand in it.
         keys: where.
+        judges: whether the publisher's process judges readings: only then is it heard as alive.
 
     Raises:
         ConfigurationError: the URL is none.
     """
 
-    def __init__(self, url: str, keys: Keys | None = None) -> None:
-        self.address = address_of(url)
+    def __init__(self, url: str, keys: Keys | None = None, *, judges: bool = True) -> None:
+        self.address, self.judges = address_of(url), judges
         self._keys, self._client = keys or Keys(), client_of(url, _PATIENCE_S)
         self._script = files("smart_sentry.feed").joinpath("publish.lua").read_text(encoding="utf-8")
         self._encode, self._sha = msgspec.json.Encoder().encode, ""
@@ -86,7 +87,7 @@ class RedisLink:
             pipeline = self._client.pipeline(transaction=False)
             for first in range(0, max(len(arguments), 1), step):
                 part = arguments[first : first + step]
-                pipeline.evalsha(self._sha, len(names), *names, self._keys.name, LOG_LENGTH, *part)
+                pipeline.evalsha(self._sha, len(names), *names, self._keys.name, LOG_LENGTH, int(self.judges), *part)
             return bool(pipeline.execute()[-1])
 
 

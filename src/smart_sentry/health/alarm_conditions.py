@@ -22,6 +22,8 @@ RAISED, CLEARED, SUPPRESSED, RELEASED = 2, 4, 8, 16
 
 FARTHEST_SECONDS = 1e12
 """Times beyond, 30,000 years from the origin, are no times: adding a delay to them would no longer move them."""
+_HIGHEST_SCORE = float(np.finfo(np.float64).max)
+"""A score is remembered as a number: JSON knows no infinity."""
 _ROUNDING_SECONDS = 1e-6
 """Seconds since 1970 are exact to 2.4e-7: a delay that is over but for rounding is over."""
 
@@ -49,6 +51,7 @@ class ConditionState(NamedTuple):
 
     Attributes:
         clock: seconds of its newest observation, -inf before the first.
+        heard: seconds at which that one came, by the clock of who received it; NaN where nobody says.
         score: newest known score, NaN before the first.
         history: last observations as bits, the newest lowest.
         since: seconds since when k of n hold, NaN while they do not.
@@ -59,6 +62,7 @@ class ConditionState(NamedTuple):
     """
 
     clock: FloatArray
+    heard: FloatArray
     score: FloatArray
     history: IntArray
     since: FloatArray
@@ -70,8 +74,9 @@ class ConditionState(NamedTuple):
     @classmethod
     def empty(cls, alarms: int) -> ConditionState:
         return cls(
-            np.full(alarms, -np.inf), np.full(alarms, np.nan), np.zeros(alarms, dtype=np.int64), np.full(alarms, np.nan),
-            np.full(alarms, np.inf), np.full(alarms, np.inf), np.zeros(alarms, dtype=np.bool_), np.zeros(alarms, dtype=np.bool_),
+            np.full(alarms, -np.inf), np.full(alarms, np.nan), np.full(alarms, np.nan), np.zeros(alarms, dtype=np.int64),
+            np.full(alarms, np.nan), np.full(alarms, np.inf), np.full(alarms, np.inf), np.zeros(alarms, dtype=np.bool_),
+            np.zeros(alarms, dtype=np.bool_),
         )  # fmt: skip
 
     def grown(self, alarms: int) -> ConditionState:
@@ -116,7 +121,7 @@ def watch(
             return row, TIME_PASSED
         state.clock[slot] = now
         if not np.isnan(scores[row]):
-            state.score[slot] = scores[row]
+            state.score[slot] = min(max(scores[row], -_HIGHEST_SCORE), _HIGHEST_SCORE)
         change = NOTHING
         suppressed = maintenance[row] or rule.suppressing[phases[row]]
         if suppressed != state.suppressed[slot]:
@@ -131,6 +136,15 @@ def watch(
         if change != NOTHING:
             return row, change
     return slots.size, NOTHING
+
+
+@njit(cache=True, nogil=True)
+def are_within(codes: Any, limit: int) -> bool:
+    """Whether all codes (rows,) are in 0..limit - 1."""
+    outside = 0
+    for code in codes:
+        outside += not 0 <= code < limit
+    return outside == 0
 
 
 @njit(cache=True, nogil=True)

@@ -10,7 +10,9 @@ from typing import Any
 from smart_sentry.contracts.alarms import AlarmPriority, AlarmState
 from smart_sentry.health.alarm_conditions import ConditionState
 
-_NEVER = {"clock": -math.inf, "score": math.nan, "since": math.nan, "clear_due": math.inf, "timer": math.inf}
+_NEVER = {
+    "clock": -math.inf, "heard": math.nan, "score": math.nan, "since": math.nan, "clear_due": math.inf, "timer": math.inf,
+}  # fmt: skip
 """What null stands for, array by array: JSON has no infinity."""
 
 
@@ -81,5 +83,6 @@ def remembered(snapshot: Mapping[str, Any]) -> tuple[list[AlarmMemory], Conditio
     ]
     state = ConditionState.empty(len(alarms))
     for name, array in state._asdict().items():
-        array[:] = [_NEVER[name] if value is None else value for value in snapshot["conditions"][name]]
+        if name in snapshot["conditions"]:  # an older version remembered less
+            array[:] = [_NEVER[name] if value is None else value for value in snapshot["conditions"][name]]
     return alarms, state

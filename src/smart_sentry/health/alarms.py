@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smart_sentry.assets import AlarmRules
-from smart_sentry.contracts.alarms import SYSTEM, AlarmAction, AlarmEvent, AlarmStatus, AlarmTransition
+from smart_sentry.contracts.alarms import SYSTEM, AlarmAction, AlarmEvent, AlarmState, AlarmStatus, AlarmTransition
 from smart_sentry.errors import ActionRefused
 from smart_sentry.health import alarm_conditions as conditions
 from smart_sentry.health.alarm_lives import AlarmLives
@@ -26,7 +26,7 @@ IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
 
 _Number = TypeVar("_Number", np.float64, np.int64, np.bool_)
-_HIGHEST_SCORE = float(np.finfo(np.float64).max)
+_UNKNOWN = PHASES.index(Phase.UNKNOWN)
 
 
 class AlarmBook:
@@ -47,14 +47,17 @@ class AlarmBook:
 
     def slots(self, alarms: Sequence[tuple[str, str]]) -> IntArray:
         """(rows,) numbers of alarms, each given as (asset id, key); a new alarm gets the next free number."""
-        for name in alarms:
-            if name not in self._slot_of:
-                self._slot_of[name] = self._lives.add(*name)
-        return np.array([self._slot_of[name] for name in alarms], dtype=np.int64)
+        slots = list(map(self._slot_of.get, alarms))
+        if None in slots:
+            for name in alarms:
+                if name not in self._slot_of:
+                    self._slot_of[name] = self._lives.add(*name)
+            slots = list(map(self._slot_of.get, alarms))
+        return np.array(slots, dtype=np.int64)
 
     def observe(
         self, slots: IntArray, seconds: FloatArray, score: FloatArray, flag: BoolArray | None = None,
-        phase: IntArray | None = None, maintenance: BoolArray | None = None,
+        phase: IntArray | None = None, maintenance: BoolArray | None = None, received: FloatArray | None = None,
     ) -> list[AlarmTransition]:  # fmt: skip
         """Takes observations in arrival order, one a step and alarm; k of n counts them.
 
@@ -65,6 +68,7 @@ class AlarmBook:
             flag: (rows,) whether the observation speaks for the alarm; None: from a score of 1 on.
             phase: (rows,) indices into `phases.PHASES`; None: unknown.
             maintenance: (rows,) whether the machine is being worked on; None: it is not.
+            received: (rows,) when each came, seconds by the clock that `advance_silent` is told; None: nobody says.
 
         Returns:
             Transitions in the order of the rows.
@@ -73,13 +77,15 @@ class AlarmBook:
             ValueError: arrays of different length, a slot that `slots` did not give, or a phase that does not exist.
         """
         rows = len(slots)
-        scores = _column(np.clip(score, -_HIGHEST_SCORE, _HIGHEST_SCORE), np.float64, rows)
+        scores = _column(score, np.float64, rows)
         flags = _column(scores >= 1.0 if flag is None else flag, np.bool_, rows)
-        phases = _column(np.full(rows, PHASES.index(Phase.UNKNOWN)) if phase is None else phase, np.int64, rows)
-        at_work = _column(np.zeros(rows) if maintenance is None else maintenance, np.bool_, rows)
+        phases = _column(np.full(rows, _UNKNOWN) if phase is None else phase, np.int64, rows)
+        at_work = _column(np.zeros(rows, dtype=np.bool_) if maintenance is None else maintenance, np.bool_, rows)
         times, slots = _column(seconds, np.float64, rows), _column(slots, np.int64, rows)
         _expect_within(slots, len(self._lives.memories), "slots")
         _expect_within(phases, len(PHASES), "phase")
+        if received is not None:
+            self._lives.conditions.heard[slots] = received
         transitions: list[AlarmTransition] = []
         row = 0
         while row < rows:
@@ -108,10 +114,38 @@ class AlarmBook:
         Raises:
             ValueError: `now` is no time: not a number, or 30,000 years away.
         """
+        return self._advance(now, np.full(len(self._lives.conditions.clock), now))
+
+    def advance_silent(self, now: float, silent_seconds: float) -> list[AlarmTransition]:
+        """Lets time pass for alarms of which nothing was heard for a while, each by the clock of its own observations.
+
+        Observations may be dated behind the clock of who receives them: a file that is sent again, a gateway that was cut off.
+        What is as far behind stays as far behind, so that the observations that follow are not too old. A shelf ends by
+        `now`: an operator set its end by the clock on the wall.
+
+        Args:
+            now: seconds by the clock of `observe`'s `received`.
+            silent_seconds: an alarm whose newest observation came less than so long ago is left to the next one.
+
+        Returns:
+            As of `advance`.
+
+        Raises:
+            ValueError: as of `advance`.
+        """
+        heard = self._lives.conditions.heard
+        behind = np.nan_to_num(heard - self._lives.conditions.clock)
+        times = np.where(now - heard < silent_seconds, -np.inf, now - behind)
+        shelved = [slot for slot, alarm in enumerate(self._lives.memories) if alarm.state is AlarmState.SHELVED]
+        times[shelved] = now
+        return self._advance(now, times)
+
+    def _advance(self, now: float, times: FloatArray) -> list[AlarmTransition]:
+        """Lets time pass for each alarm until its own time, (alarms,) seconds."""
         if not abs(now) < conditions.FARTHEST_SECONDS:
             raise ValueError(f"now must be a time in seconds, found {now}")
-        due = np.flatnonzero(np.minimum(self._lives.conditions.clear_due, self._lives.conditions.timer) <= now)
-        found = [transition for slot in due.tolist() for transition in self._lives.pass_time(slot, now)]
+        due = np.flatnonzero(np.minimum(self._lives.conditions.clear_due, self._lives.conditions.timer) <= times)
+        found = [step for slot in due.tolist() for step in self._lives.pass_time(slot, float(times[slot]))]
         return sorted(found, key=lambda transition: transition.time)
 
     def acknowledge(self, asset_id: str, key: str, author: str, time: float, reason: str = "") -> AlarmTransition:
@@ -202,5 +236,5 @@ def _column(values: NDArray[Any], kind: type[_Number], rows: int) -> NDArray[_Nu
 
 
 def _expect_within(codes: IntArray, limit: int, what: str) -> None:
-    if codes.size and not 0 <= int(codes.min()) <= int(codes.max()) < limit:
+    if not conditions.are_within(codes, limit):
         raise ValueError(f"{what} must be in 0..{limit - 1}, found {codes.min()}..{codes.max()}")

@@ -17,7 +17,7 @@ FloatArray = NDArray[np.float64]
 
 RISKS = ("LOW", "MODERATE", "HIGH", "CRITICAL")
 """A risk's code is its place in this tuple."""
-_RISK_LIMITS = np.array([75.0, 50.0, 25.0])
+_RISKS_BEGIN = -np.array([75.0, 50.0, 25.0])
 _GRADE_LIMITS = np.array([90.0, 75.0, 50.0, 25.0])
 GRADES = ("A", "B", "C", "D", "F")
 
@@ -37,8 +37,23 @@ def severity(score: FloatArray) -> FloatArray:
     >>> severity(np.array([0.5, 1.0, 3.0, np.nan])).tolist()
     [0.0, 0.0, 0.5, 0.0]
     """
-    above = np.where(score > 1.0, np.minimum(score, 1e300), 1.0)  # not above where there is no score
-    return np.asarray((above - 1.0) / (above + 1.0))
+    out = np.empty(len(score))
+    _severities(score, out)
+    return out
+
+
+@njit(cache=True, nogil=True)
+def _severity(score: float) -> float:
+    if not score > 1.0:  # nor where there is no score
+        return 0.0
+    above = min(score, 1e300)
+    return (above - 1.0) / (above + 1.0)
+
+
+@njit(cache=True, nogil=True)
+def _severities(scores: Any, out: Any) -> None:
+    for row in range(scores.size):
+        out[row] = _severity(scores[row])
 
 
 def health(degradation: FloatArray) -> FloatArray:
@@ -52,7 +67,7 @@ def risk(health_score: FloatArray) -> NDArray[np.int64]:
     >>> [RISKS[code] for code in risk(np.array([75.0, 74.9, 25.0, 0.0]))]
     ['LOW', 'MODERATE', 'HIGH', 'CRITICAL']
     """
-    return np.searchsorted(-_RISK_LIMITS, -np.asarray(health_score), side="left")
+    return _RISKS_BEGIN.searchsorted(-np.asarray(health_score), side="left")
 
 
 def grade(health_score: float) -> str:
@@ -72,27 +87,32 @@ def remaining_life_hours(degradation: FloatArray, damage_per_hour: FloatArray) -
 
 
 def accumulate(
-    degradation: FloatArray, slots: NDArray[np.int64], severities: FloatArray, hours: FloatArray, rate_per_hour: float
-) -> FloatArray:
-    """DI += rate * severity^2 * dt, capped at 1, row by row in arrival order.
+    degradation: FloatArray, slots: NDArray[np.int64], scores: FloatArray, flags: NDArray[np.bool_], hours: float,
+    rate_per_hour: float,
+) -> FloatArray:  # fmt: skip
+    """DI += rate * severity^2 * dt where a row is flagged, capped at 1, row by row in arrival order.
 
     Args:
         degradation: (assets,) advanced.
-        slots, severities: (rows,)
-        hours: (rows,) time that each row stands for.
+        slots, scores, flags: (rows,) asset, score and whether it is flagged.
+        hours: that each row stands for.
         rate_per_hour: degradation that an hour at severity 1 adds.
 
     Returns:
         (rows,) each asset's index right after the row.
     """
     out = np.empty(len(slots))
-    _accumulate(degradation, slots, rate_per_hour * severities**2 * hours, out)
+    _accumulate(degradation, slots, scores, flags, hours, rate_per_hour, out)
     return out
 
 
 @njit(cache=True, nogil=True)
-def _accumulate(degradation: Any, slots: Any, damage: Any, out: Any) -> None:
+def _accumulate(
+    degradation: Any, slots: Any, scores: Any, flags: Any, hours: float, rate_per_hour: float, out: Any
+) -> None:
     for row in range(slots.size):
         slot = slots[row]
-        degradation[slot] = min(degradation[slot] + damage[row], 1.0)
+        if flags[row]:
+            damage = rate_per_hour * _severity(scores[row]) ** 2 * hours
+            degradation[slot] = min(degradation[slot] + damage, 1.0)
         out[row] = degradation[slot]

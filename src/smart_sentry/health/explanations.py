@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -19,6 +20,8 @@ FloatArray = NDArray[np.float64]
 
 _CLEAR_SIGMAS = 3.0
 """A channel that deviates by less is out of place only together with others."""
+_MOST_SIGMAS = 1000.0
+"""Further away, the value says more: of a channel that never moved one sigma is a guess."""
 _DIGITS = 4
 _MOST_DIGITS = 12
 _VARIES = 1e-9
@@ -26,11 +29,23 @@ _VARIES = 1e-9
 
 
 class Told(NamedTuple):
-    """A step's channels (channels,), in their units: what was read, what was expected, and one standard deviation of that."""
+    """A step's channels (channels,), in their units: what was read, what was expected, and one standard deviation of that.
 
-    values: FloatArray
-    expected: FloatArray
-    scale: FloatArray
+    Lists of plain numbers: to take one out of an array costs as much as all that is done with it.
+    """
+
+    values: Sequence[float]
+    expected: Sequence[float]
+    scale: Sequence[float]
+
+
+class NamedChannel(NamedTuple):
+    """A channel in words: the signal that it speaks of, its unit, and whether it is the logarithm of a deviation."""
+
+    channel: str
+    signal: str
+    unit: str
+    is_spread: bool
 
 
 @dataclass(frozen=True)
@@ -73,28 +88,45 @@ class RatioRange(NamedTuple):
     high: float
 
 
+def in_words(asset_type: AssetType, channels: Sequence[str]) -> tuple[NamedChannel, ...]:
+    """(channels,) an asset type's channels as reasons name them."""
+    found = []
+    for name in channels:
+        is_spread = name.endswith("_log_std")
+        signal = name.removesuffix("_log_std")
+        if not is_spread and name not in asset_type.signal_names:
+            signal = name.removesuffix("_mean")
+        found.append(NamedChannel(name, signal, _unit_of_signal(asset_type, signal), is_spread))
+    return tuple(found)
+
+
 def explain_step(
-    asset_type: AssetType, channels: tuple[str, ...], statistic: int, effect: FloatArray, moved: FloatArray, told: Told,
-    phase: str, most: int = 2,
-) -> list[Reason]:  # fmt: skip
+    named: Sequence[NamedChannel],
+    statistic: int,
+    effect: FloatArray,
+    moved: FloatArray,
+    told: Told,
+    phase: str,
+    most: int = 2,
+) -> list[Reason]:
     """Reasons for a flagged step, the strongest first.
 
     Args:
-        asset_type: names, symbols and units of the signals.
-        channels: names of the step's channels.
+        named: (channels,) from `in_words`.
         statistic: index into `statistics.STATISTICS` of the one that stands highest.
         effect, moved: (channels,) from `Scored`.
         told: the step's values and what was expected of them.
         phase: its name.
         most: how many reasons at most.
     """
-    total = float(np.maximum(effect, 0.0).sum())
-    order = (-effect).argsort(kind="stable")[:most]
+    effects = effect.tolist()
+    total = sum(one for one in effects if one > 0.0)
+    order: list[int] = (-effect).argsort(kind="stable")[:most].tolist()
     reasons = []
-    for place, channel in enumerate(order.tolist()):
-        if total <= 0 or (place and effect[channel] < 0.2 * total):
+    for place, channel in enumerate(order):
+        if total <= 0 or (place and effects[channel] < 0.2 * total):
             break
-        reasons.append(_reason(asset_type, channels, statistic, channel, moved, told, phase, order))
+        reasons.append(_reason(named, statistic, channel, float(moved[channel]), told, phase, order))
     return reasons
 
 
@@ -111,8 +143,8 @@ def explain_ratio(ranges: Sequence[RatioRange], told: Told, phase: str) -> Reaso
     for its in ranges:
         if not _within(told, its):
             continue
-        above, below = slice(its.numerator, its.numerator + 1), slice(its.denominator, its.denominator + 1)
-        value = float(ratio(told.values[above], told.values[below], its.offset)[0])
+        above, below = (np.array([told.values[channel]]) for channel in (its.numerator, its.denominator))
+        value = float(ratio(above, below, its.offset)[0])
         sigmas = (value - its.mean) / its.std
         outside = (value < its.low or value > its.high) and abs(sigmas) >= _CLEAR_SIGMAS
         if outside and (not found or abs(sigmas) > abs(found[0])):
@@ -130,7 +162,7 @@ def explain_ratio(ranges: Sequence[RatioRange], told: Told, phase: str) -> Reaso
 def _within(told: Told, its: RatioRange) -> bool:
     """Whether both signals are within their own ranges."""
     return all(
-        abs(float(told.values[channel] - told.expected[channel])) < _CLEAR_SIGMAS * float(told.scale[channel])
+        abs(told.values[channel] - told.expected[channel]) < _CLEAR_SIGMAS * told.scale[channel]
         for channel in (its.numerator, its.denominator)
     )
 
@@ -158,39 +190,45 @@ def ratio_ranges(asset_type: AssetType, baseline: Baseline, phase: str) -> list[
 
 
 def _reason(
-    asset_type: AssetType, channels: tuple[str, ...], statistic: int, channel: int, moved: FloatArray, told: Told, phase: str,
-    order: NDArray[np.int64],
-) -> Reason:  # fmt: skip
-    name = channels[channel]
-    read, centre, scale = (float(part[channel]) for part in told)
+    named: Sequence[NamedChannel],
+    statistic: int,
+    channel: int,
+    moved: float,
+    told: Told,
+    phase: str,
+    order: Sequence[int],
+) -> Reason:
+    _, signal, unit, is_spread = named[channel]
     in_phase = _in_phase(phase)
+    read, centre, scale = told.values[channel], told.expected[channel], told.scale[channel]
     if statistic >= len(SPANS):
-        span, times = SPREAD_SPANS[statistic - len(SPANS)], float(moved[channel])
-        signal, unit = _signal(asset_type, name)
-        sentence = (
-            f"High {signal} variance{in_phase}: {_against(times * scale, scale, unit)} over the last {span} steps"
-        )
-        return Reason("variance", signal, times * scale, scale, times, unit, sentence)
-    sigmas, span = float(moved[channel]), SPANS[statistic]
-    if name.endswith("_log_std"):
-        signal, unit = _signal(asset_type, name.removesuffix("_log_std"))
+        span = SPREAD_SPANS[statistic - len(SPANS)]
+        against = _against(moved * scale, scale, unit)
+        sentence = f"High {signal} variance{in_phase}: {against} over the last {span} steps"
+        return Reason("variance", signal, moved * scale, scale, moved, unit, sentence)
+    if is_spread:
         value, expected = float(np.exp(read)), float(np.exp(centre))
         kind = "High" if value > expected else "Low"
         sentence = f"{kind} {signal} variance{in_phase}: {_against(value, expected, unit)}"
-        return Reason("variance", signal, value, expected, sigmas, unit, sentence)
-    signal, unit = _signal(asset_type, name.removesuffix("_mean") if name not in asset_type.signal_names else name)
-    value, expected = read if span == 1 else centre + sigmas * scale, centre
-    if abs(sigmas) * np.sqrt(min(span, 10)) < _CLEAR_SIGMAS:
-        partner = next((channels[other] for other in order.tolist() if other != channel), None)
+        return Reason("variance", signal, value, expected, moved, unit, sentence)
+    span = SPANS[statistic]
+    value, expected = read if span == 1 else centre + moved * scale, centre
+    if abs(moved) * math.sqrt(min(span, 10)) < _CLEAR_SIGMAS:
+        partner = next((named[other].channel for other in order if other != channel), None)
         together = f" together with {partner}" if partner else ""
         sentence = f"Unusual {signal}{together}{in_phase}: {_with_unit(value, unit)}; each within its own range, but not together"
-        return Reason("combination", signal, value, expected, sigmas, unit, sentence)
+        return Reason("combination", signal, value, expected, moved, unit, sentence)
     kind, word = ("level", "") if span == 1 else ("shift", f" over the last {span} steps")
     sentence = (
-        f"{'High' if sigmas > 0 else 'Low'} {signal}{in_phase}: {_against(value, expected, unit)}"
-        f" ({abs(sigmas):.1f} sigma{word})"
+        f"{'High' if moved > 0 else 'Low'} {signal}{in_phase}: {_against(value, expected, unit)}"
+        f" ({_sigmas(moved)}{word})"
     )
-    return Reason(kind, signal, value, expected, sigmas, unit, sentence)
+    return Reason(kind, signal, value, expected, moved, unit, sentence)
+
+
+def _sigmas(moved: float) -> str:
+    far = abs(moved)
+    return f"{far:.1f} sigma" if far < _MOST_SIGMAS else f"over {_MOST_SIGMAS:.0f} sigma"
 
 
 def _in_phase(phase: str) -> str:
@@ -198,15 +236,15 @@ def _in_phase(phase: str) -> str:
 
 
 def _unit_of(asset_type: AssetType, one: Ratio) -> str:
-    above, below = (_signal(asset_type, name)[1] for name in one.signals)
+    above, below = (_unit_of_signal(asset_type, name) for name in one.signals)
     if not below:
         return above
     return f"{above or '1'}/{f'({below})' if '/' in below else below}"
 
 
-def _signal(asset_type: AssetType, name: str) -> tuple[str, str]:
-    found = next((signal for signal in asset_type.signals if signal.name == name), None)
-    return (name, "") if found is None else (name, "" if found.unit == "1" else found.unit)
+def _unit_of_signal(asset_type: AssetType, name: str) -> str:
+    unit = next((signal.unit for signal in asset_type.signals if signal.name == name), "")
+    return "" if unit == "1" else unit
 
 
 def _with_unit(value: float, unit: str, digits: int = _DIGITS) -> str:
@@ -216,6 +254,7 @@ def _with_unit(value: float, unit: str, digits: int = _DIGITS) -> str:
 def _against(value: float, expected: float, unit: str) -> str:
     """Both with as many digits as it takes to tell them apart."""
     for digits in range(_DIGITS, _MOST_DIGITS):
-        if f"{value:.{digits}g}" != f"{expected:.{digits}g}":
+        found, usual = f"{value:.{digits}g}", f"{expected:.{digits}g}"
+        if found != usual:
             break
-    return f"{_with_unit(value, unit, digits)} against {_with_unit(expected, unit, digits)}"
+    return f"{found} {unit} against {usual} {unit}" if unit else f"{found} against {usual}"

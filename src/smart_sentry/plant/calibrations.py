@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 
 from smart_sentry.detection.baseline import Acceptance, Baseline
 from smart_sentry.detection.calibration import LEAST_READINGS, Readings, calibrate
-from smart_sentry.errors import InsufficientData, SmartSentryError, StateForbids, TrackingFailed
+from smart_sentry.errors import InsufficientData, SmartSentryError, StateForbids, StoreUnavailable, TrackingFailed
 from smart_sentry.plant import active_baseline
 from smart_sentry.plant.plant import Plant
 from smart_sentry.stores.asset_states import AssetState, State
@@ -57,11 +57,14 @@ class Calibrations:
     Args:
         plant: has the readings, and takes the baselines.
         track: told of every accepted calibration once its baseline is active; what it raises is only logged.
+        retry_seconds: between two tries to put an asset's state back while the database is away.
     """
 
-    def __init__(self, plant: Plant, track: Track | None = None) -> None:
+    def __init__(self, plant: Plant, track: Track | None = None, retry_seconds: float = 5.0) -> None:
         self._plant = plant
         self._track = track
+        self._retry_seconds = retry_seconds
+        self._ending = threading.Event()
         self._statuses: dict[str, CalibrationStatus] = {}
         self._lock = threading.Lock()
         self._pool = ThreadPoolExecutor(2, "calibration")
@@ -101,7 +104,8 @@ class Calibrations:
             return self._statuses.get(asset_id)
 
     def close(self) -> None:
-        """Waits for those that run."""
+        """Waits for those that run. A state that could not be put back until now is put back at the next start."""
+        self._ending.set()
         self._pool.shutdown()
 
     def _recent(self, asset_id: str, lookback_minutes: float) -> Readings:
@@ -121,6 +125,8 @@ class Calibrations:
             baseline = calibrate(asset_id, kind, readings, created=created, seed=_SEED)
             version = active_baseline.commission(self._plant, asset_id, baseline, author, readings)
             self._tell(self._accepted(asset_id, baseline, version, len(readings.seconds)))
+        except StoreUnavailable as problem:
+            self._give_up(asset_id, before, "failed", str(problem))
         except SmartSentryError as problem:
             self._give_up(asset_id, before, "refused", str(problem))
         except Exception:  # noqa: BLE001 - the outermost loop of a background thread: it must be told
@@ -145,28 +151,40 @@ class Calibrations:
         return CalibrationStatus(asset_id, "accepted", 1.0, rows, version, baseline.acceptance)
 
     def _give_up(self, asset_id: str, before: str, stage: str, problem: str) -> None:
-        self._put_back(asset_id, before)
+        """Tells the end also while the database is away; the asset's state then follows as soon as it answers."""
+        back = self._is_put_back(asset_id, before)
         with self._lock:
             status = self._statuses[asset_id]
             self._statuses[asset_id] = replace(status, stage=stage, progress=1.0, problem=problem)
+        while not back and not self._ending.wait(self._retry_seconds):
+            back = self._is_put_back(asset_id, before)
 
     def _tell(self, status: CalibrationStatus) -> None:
         with self._lock:
             self._statuses[status.asset_id] = status
 
+    def _is_put_back(self, asset_id: str, before: str) -> bool:
+        try:
+            self._put_back(asset_id, before)
+        except Exception:  # noqa: BLE001 - the outermost loop of a background thread: what failed is tried again
+            _log.exception("%s is still CALIBRATING", asset_id)
+            return False
+        return True
+
     def _put_back(self, asset_id: str, before: str) -> None:
-        plant = self._plant
-        state = AssetState(asset_id, "IDLE", plant.type_of(asset_id), plant.clock())
-        if before in ("CALIBRATED", "MONITORING"):
-            state = replace(state, state="CALIBRATED")
-        with plant.store.transaction(assets=[asset_id]) as batch:
-            batch.states.change(state, only_from=_CALIBRATING)
+        state: State = "CALIBRATED" if before in ("CALIBRATED", "MONITORING") else "IDLE"
+        with self._plant.store.transaction(assets=[asset_id]) as batch:
+            found = batch.states.find(asset_id)
+            if found is not None:
+                batch.states.change(replace(found, state=state, time=self._plant.clock()), only_from=_CALIBRATING)
 
     def _settle_interrupted(self) -> None:
         """A calibration that a stop of the service cut off has left its asset CALIBRATING."""
         with self._plant.store.view() as batch:
             cut = [state for state in batch.states.all().values() if state.state == "CALIBRATING"]
+            noted = {state.asset_id for state in cut if batch.baselines.active(state.asset_id) is not None}
         for state in cut:
+            calibrated = state.asset_id in noted
             if state.asset_type in self._plant.asset_types:
                 calibrated = self._plant.watch(state.asset_type).judge_of(state.asset_id) is not None
-                self._put_back(state.asset_id, "CALIBRATED" if calibrated else "IDLE")
+            self._put_back(state.asset_id, "CALIBRATED" if calibrated else "IDLE")

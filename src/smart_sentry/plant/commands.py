@@ -11,8 +11,9 @@ from smart_sentry.plant.plant import Plant
 from smart_sentry.stores.commands import Command
 
 MAINTAIN, ACT, SWITCH, FORGET, CONDITION = "maintain", "act", "switch", "forget", "condition"
+BEGIN_WORK, END_WORK = "begin work", "end work"
 """A maintenance; an operator's action on an alarm; another baseline is active; the asset was purged; an alarm that no reading
-speaks for."""
+speaks for; people begin and end to work on a machine."""
 
 
 def do(plant: Plant, command: Command) -> None:
@@ -29,6 +30,10 @@ def do(plant: Plant, command: Command) -> None:
         case "act":
             action = AlarmAction(told["action"])
             plant.act(asset, told["key"], action, told["author"], told["reason"], told["until"])
+        case "begin work":
+            plant.begin_work(asset, told["author"], told["reason"], told["until"])
+        case "end work":
+            plant.end_work(asset, told["author"], told["reason"])
         case "switch":
             plant.take_over_baseline(asset)
         case "forget":

@@ -11,8 +11,8 @@ import numpy as np
 
 from smart_sentry.assets import AssetType
 from smart_sentry.baseline_store import BaselineStore
-from smart_sentry.condition_files import row_reasons
 from smart_sentry.condition_monitor import ConditionMonitor
+from smart_sentry.condition_reasons import row_reasons
 from smart_sentry.contracts.alarms import AlarmTransition
 from smart_sentry.detection.baseline import Baseline
 from smart_sentry.plant.watch import FloatArray, Judged, Watch
@@ -33,7 +33,7 @@ class ConditionWatch(Watch):
     def __init__(self, asset_type: AssetType, models_folder: Path) -> None:
         super().__init__(asset_type, asset_type.alarms, ANOMALY)
         self.baselines = BaselineStore(models_folder / asset_type.name / "baselines")
-        usable, self.broken = self.baselines.all_usable()
+        usable, self.broken = self.baselines.all_usable(asset_type)
         self.monitor = ConditionMonitor(asset_type, usable)
         for asset, problem in self.broken.items():
             _log.error(

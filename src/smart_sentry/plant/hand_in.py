@@ -27,7 +27,8 @@ def hand_in(settings: Settings, findings: Sequence[Finding]) -> Taken:
     (SMART_SENTRY_INGEST=kafka), opening it is always safe: alarms are then asked of the workers.
 
     Raises:
-        ServiceRefused: the service answered with a refusal. StoreUnavailable: nobody answered, nor does the database.
+        ServiceRefused: the service refused, or it is there and does not answer: a plant beside it would have a second memory.
+        StoreUnavailable: nobody listens, nor does the database.
     """
     key = None if settings.api_key is None else settings.api_key.get_secret_value()
     stored: list[tuple[str, int]] = []
@@ -40,7 +41,7 @@ def hand_in(settings: Settings, findings: Sequence[Finding]) -> Taken:
                 stored += [(one["asset_id"], one["finding_id"]) for one in answer["stored"]]
                 unknown += answer["unknown"]
     except ServiceRefused as refusal:
-        if refusal.answered:
+        if not refusal.absent:
             raise
         with opened(settings) as plant:
             return take_findings(plant, findings)

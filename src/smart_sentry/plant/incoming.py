@@ -15,7 +15,8 @@ from smart_sentry.features.steps import window_length
 
 FARTHEST_AHEAD_SECONDS = 300.0
 """A reading from further in the future has a wrong clock."""
-_OLDEST = 0.0
+OLDEST_SECONDS = 0.0
+"""A reading from before 1970 has one, too."""
 _INTERVAL_TOLERANCE = 0.01
 _MICROSECONDS = 1_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -161,7 +162,7 @@ def refuse_wrong_times(readings: Sequence[Incoming], now: float) -> None:
     mistakes = [
         (position, "timestamp", _wrong_time(reading.seconds, now))
         for position, reading in enumerate(readings)
-        if not _OLDEST <= reading.seconds <= now + FARTHEST_AHEAD_SECONDS
+        if not OLDEST_SECONDS <= reading.seconds <= now + FARTHEST_AHEAD_SECONDS
     ]
     if mistakes:
         raise InvalidReadings(mistakes)
@@ -170,8 +171,8 @@ def refuse_wrong_times(readings: Sequence[Incoming], now: float) -> None:
 def refuse_wrong_window(window: IncomingWindow, at: int, field: str, now: float) -> None:
     """The same of a window: its first and last reading tell."""
     first, last = float(window.seconds[0]), float(window.seconds[-1])
-    if first < _OLDEST or last > now + FARTHEST_AHEAD_SECONDS:
-        wrong = first if first < _OLDEST else last
+    if first < OLDEST_SECONDS or last > now + FARTHEST_AHEAD_SECONDS:
+        wrong = first if first < OLDEST_SECONDS else last
         raise InvalidReadings([(at, f"{field}start", f"{_wrong_time(wrong, now)}, of {len(window.seconds)} readings")])
 
 

@@ -25,10 +25,11 @@ def open_plant(settings: Settings) -> Plant:
         StoreUnavailable: the database cannot be reached.
     """
     types, model, store = load_asset_types(settings), failure_model_of(settings), Store(settings.database_url)
-    publisher = open_publisher(settings, store)
+    worked = settings.ingest == "kafka"
+    publisher = open_publisher(settings, store, judges=not worked)
     if publisher is not None:
         publisher.start()
-    plant = WorkedPlant if settings.ingest == "kafka" else Plant
+    plant = WorkedPlant if worked else Plant
     return plant(types, settings.models_folder, store, failure_model=model, publisher=publisher)
 
 

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,16 +22,17 @@ from numpy.typing import NDArray
 from smart_sentry.assets import AssetType
 from smart_sentry.bundle import Bundle
 from smart_sentry.contracts.alarms import AlarmAction, AlarmTransition
-from smart_sentry.errors import ActionRefused, UnknownAsset
+from smart_sentry.errors import ActionRefused
 from smart_sentry.feed.judged_rows import JudgedRows
 from smart_sentry.feed.publisher import FeedPublisher
+from smart_sentry.plant.catching_up import catch_up
 from smart_sentry.plant.condition_watch import ConditionWatch
-from smart_sentry.plant.failure_watch import FailureWatch
 from smart_sentry.plant.incoming import Incoming, IncomingWindow
 from smart_sentry.plant.parts import Part, Sorter
 from smart_sentry.plant.verdicts import Verdict, alarm_states, judge, rows_of
-from smart_sentry.plant.watch import Watch
-from smart_sentry.stores.asset_states import AssetState, State
+from smart_sentry.plant.watch import MAINTENANCE, WORK_BEGUN, WORK_ENDED, Watch
+from smart_sentry.plant.watches import Watches, calibrated
+from smart_sentry.stores.asset_states import AssetState
 from smart_sentry.stores.audit import AuditEntry
 from smart_sentry.stores.baseline_index import ActiveBaseline
 from smart_sentry.stores.store import Batch, Store
@@ -39,11 +41,16 @@ from smart_sentry.stores.writer import Busy
 FloatArray = NDArray[np.float64]
 
 _log = logging.getLogger(__name__)
-_CATCH_UP_ROWS = 5000
 MODEL = "model"
 """Key of the alarm that says that a model's file is broken."""
+LONGEST_WORK_SECONDS = 30 * 86_400.0
+SILENT_SECONDS = 60.0
+"""After so long without a reading, time alone moves an asset's alarms."""
 SNAPSHOT_READINGS, SNAPSHOT_SECONDS, SNAPSHOT_PAUSE_SECONDS = 20_000, 30.0, 2.0
 """The monitors' state is stored after so many readings or seconds, whichever comes first, with such a pause in between."""
+SNAPSHOT_REST = 9.0
+"""A pause is at least so many times as long as the last storing took: a tenth of the time goes into it at most, however many
+machines there are, and a restart reads again what came in the pause."""
 
 
 @dataclass(frozen=True)
@@ -82,19 +89,15 @@ class Plant:
         failure_model: Bundle | None = None,
         publisher: FeedPublisher | None = None,
     ) -> None:
-        self.asset_types = dict(asset_types)
+        self.watches = Watches(asset_types, models_folder, failure_model)
         self.publisher = publisher
         self.judging_seconds = 0.0
         """Time that was spent on judging since it began."""
         self.store = store
         self.clock = clock
         self.lock = threading.RLock()
-        self._models_folder = models_folder
-        self._failure_model = failure_model
-        self._watches: dict[str, Watch] = {}
-        self._type_of: dict[str, str] = {}
-        self._monitored: set[str] = set()
-        self._unsaved, self._saved_at = 0, clock()
+        self._unsaved, self._saved_at, self._began_at = 0, clock(), clock()
+        self._saving_seconds = 0.0
         self.restore()
         self._tell_broken()
 
@@ -107,7 +110,7 @@ class Plant:
         """
         now = self.clock()
         with self.lock:
-            return self._take(Sorter(self.asset_types, self._type_of, now).readings(readings), source, now)
+            return self._take(Sorter(self.asset_types, self.watches.type_of, now).readings(readings), source, now)
 
     def take_at_once(self, readings: Sequence[Incoming], source: str) -> Taken | None:
         """Does what `take` does if it need not wait for anybody, nor store the monitors' state; else nothing, and says None.
@@ -121,7 +124,7 @@ class Plant:
         try:
             if self._save_is_due(len(readings), now):
                 return None
-            parts = Sorter(self.asset_types, self._type_of, now).readings(readings)
+            parts = Sorter(self.asset_types, self.watches.type_of, now).readings(readings)
             return self._take(parts, source, now, wait=False)
         except Busy:
             return None
@@ -132,7 +135,7 @@ class Plant:
         """The same of windows: they are judged as the same readings would be one by one; rows are theirs in the order given."""
         now = self.clock()
         with self.lock:
-            return self._take(Sorter(self.asset_types, self._type_of, now).windows(windows), source, now)
+            return self._take(Sorter(self.asset_types, self.watches.type_of, now).windows(windows), source, now)
 
     def _take(self, parts: Sequence[Part], source: str, now: float, *, wait: bool = True) -> Taken:
         count = sum(len(part.positions) for part in parts)
@@ -147,7 +150,7 @@ class Plant:
                     if verdict is not None:
                         verdicts.append(verdict)
                         flags[verdict.part.positions] = verdict.assessments.flags
-                self._unsaved += int(new.sum())
+                self._unsaved += int(np.count_nonzero(new))
                 self._close_transaction(batch, now)
         except Busy:
             raise
@@ -175,8 +178,9 @@ class Plant:
     def _save_is_due(self, more: int, now: float) -> bool:
         """Whether the monitors' state must be stored, after `more` readings."""
         age = now - self._saved_at
-        many = self._unsaved + more >= SNAPSHOT_READINGS and age >= SNAPSHOT_PAUSE_SECONDS
-        return many or age >= SNAPSHOT_SECONDS
+        pause = max(SNAPSHOT_PAUSE_SECONDS, SNAPSHOT_REST * self._saving_seconds)
+        many = self._unsaved + more >= SNAPSHOT_READINGS and age >= pause
+        return many or age >= max(SNAPSHOT_SECONDS, pause)
 
     def recover(self) -> None:
         """After a transaction that failed: the monitors may be ahead of the database, which is right."""
@@ -184,20 +188,25 @@ class Plant:
 
     def _tell_broken(self) -> None:
         """Raises an alarm for each asset whose active baseline cannot be read."""
-        for name in sorted(set(self._type_of.values())):
+        for name in sorted(set(self.watches.type_of.values())):
             for asset, problem in self.watch(name).broken.items():
-                if asset in self._type_of:
+                if asset in self.watches.type_of:
                     self.state_condition(asset, MODEL, True, "service", problem)
+
+    @property
+    def asset_types(self) -> dict[str, AssetType]:
+        """Name -> type."""
+        return self.watches.asset_types
 
     @property
     def models_folder(self) -> Path:
         """Baselines are below it."""
-        return self._models_folder
+        return self.watches.models_folder
 
     @property
     def failure_model(self) -> Bundle | None:
         """What judges the assets of its type without a calibration; None: there is none."""
-        return self._failure_model
+        return self.watches.model
 
     def judge_by(self, model: Bundle) -> None:
         """Judges the assets of a model's type by it from now on; nothing happens where it does already.
@@ -210,15 +219,15 @@ class Plant:
         if self.is_judging(model):
             return
         with self.lock:
-            before, self._failure_model = self._failure_model, model
+            before, self.watches.model = self.watches.model, model
             names = {one.manifest.asset_type.name for one in (before, model) if one is not None}
             try:
                 with self.store.transaction() as batch:
-                    for name in names & set(self._watches):
+                    for name in names & set(self.watches.begun):
                         self._renew(batch, name)
                     self.save(batch)
             except BaseException:
-                self._failure_model = before
+                self.watches.model = before
                 self.recover()
                 raise
         _log.warning(
@@ -227,14 +236,14 @@ class Plant:
 
     def is_judging(self, model: Bundle) -> bool:
         """Whether assets of the model's type are judged by exactly this one."""
-        return self._failure_model is not None and self._failure_model.checksum == model.checksum
+        return self.watches.is_judging(model)
 
     def _renew(self, batch: Batch, name: str) -> None:
         """Puts another watch in place of a type's, after the failure model has changed."""
-        kept = self._watches.pop(name).snapshot()
+        kept = self.watches.drop(name).snapshot()
         watch = self.watch(name)
         if not watch.restore(kept):
-            self._catch_up(batch, watch, 0, batch.readings.last_number())
+            catch_up(batch, watch, self.watches.type_of, 0, batch.readings.last_number())
 
     def watch_of(self, asset_id: str) -> Watch:
         """The watch that an asset is under.
@@ -242,16 +251,11 @@ class Plant:
         Raises:
             UnknownAsset: no reading of it has come.
         """
-        name = self._type_of.get(asset_id)
-        if name is None:
-            raise UnknownAsset(asset_id)
-        return self.watch(name)
+        return self.watches.of(asset_id)
 
     def watch(self, asset_type: str) -> Watch:
         """The watch of a type."""
-        if asset_type not in self._watches:
-            self._watches[asset_type] = self._new_watch(self.asset_types[asset_type])
-        return self._watches[asset_type]
+        return self.watches.of_type(asset_type)
 
     def calibrated_watch_of(self, asset_id: str) -> ConditionWatch:
         """The watch of an asset that is held against a baseline of its own.
@@ -259,21 +263,7 @@ class Plant:
         Raises:
             UnknownAsset: no reading of it has come. ActionRefused: a failure model judges it.
         """
-        watch = self.watch_of(asset_id)
-        if not isinstance(watch, ConditionWatch):
-            why = "no calibration is needed"
-            raise ActionRefused(
-                "calibration", asset_id, f"judged by {watch.judge_of(asset_id)}", ["monitoring/status"], why
-            )
-        return watch
-
-    def _new_watch(self, kind: AssetType) -> Watch:
-        model = self._failure_model
-        if model is not None and model.manifest.asset_type.name == kind.name:
-            if model.manifest.asset_type.signal_names == kind.signal_names:
-                return FailureWatch(model)
-            _log.warning("%s has other signals than the type of %s: it is not judged by it", kind.name, model.version)
-        return ConditionWatch(kind, self._models_folder)
+        return calibrated(self.watch_of(asset_id), asset_id)
 
     def type_of(self, asset_id: str) -> str:
         """Name of an asset's type.
@@ -281,8 +271,7 @@ class Plant:
         Raises:
             UnknownAsset: no reading of it has come.
         """
-        self.watch_of(asset_id)
-        return self._type_of[asset_id]
+        return self.watch_of(asset_id).asset_type.name
 
     def switch(
         self, watch: ConditionWatch, asset_id: str, author: str, action: str, details: Mapping[str, str],
@@ -307,7 +296,7 @@ class Plant:
             batch.states.change(AssetState(asset_id, "CALIBRATED", watch.asset_type.name, now))
             batch.audit.add(AuditEntry(now, author, action, asset_id, {"version": baseline.version, **details}))
             also(batch)
-            self._monitored.discard(asset_id)
+            self.watches.monitored.discard(asset_id)
             self.tell_switched(batch, asset_id)
             self.save(batch)
 
@@ -330,7 +319,7 @@ class Plant:
             try:
                 with self.store.transaction(assets=[asset_id]) as batch:
                     watch.switch(asset_id, baseline)
-                    self._monitored.discard(asset_id)
+                    self.watches.monitored.discard(asset_id)
                     self.save(batch)
             except BaseException:
                 self.recover()
@@ -343,11 +332,57 @@ class Plant:
             try:
                 with self.store.transaction(assets=[asset_id]) as batch:
                     watch.maintain(asset_id)
-                    batch.audit.add(AuditEntry(self.clock(), author, "maintenance", asset_id, {"reason": reason}))
+                    watch.end_work(asset_id)
+                    batch.audit.add(AuditEntry(self.clock(), author, MAINTENANCE, asset_id, {"reason": reason}))
                     self.save(batch)
             except BaseException:
                 self.recover()
                 raise
+
+    def begin_work(self, asset_id: str, author: str, reason: str, until: float) -> None:
+        """People begin to work on a machine: its alarms are suppressed until they end, or until a time at most.
+
+        Args:
+            asset_id: the machine.
+            author, reason: for the audit log.
+            until: seconds since 1970 UTC; at most `LONGEST_WORK_SECONDS` from now.
+
+        Raises:
+            UnknownAsset. ActionRefused: the time is past, or too far away.
+        """
+        with self.lock:
+            watch, now = self.watch_of(asset_id), self.clock()
+            if not now < until <= now + LONGEST_WORK_SECONDS:
+                days = LONGEST_WORK_SECONDS / 86_400.0
+                why = f"its end must be within {days:g} days from now, not after {(until - now) / 86_400.0:.4g}"
+                raise ActionRefused("begin the maintenance", asset_id, "in operation", (), why)
+            self._note_work(asset_id, AuditEntry(now, author, WORK_BEGUN, asset_id, {"reason": reason, "until": until}),
+                            lambda: watch.begin_work(asset_id, until))  # fmt: skip
+
+    def end_work(self, asset_id: str, author: str, reason: str) -> None:
+        """People hand a machine back; what it has of damage stays, unless a maintenance is recorded, too.
+
+        Raises:
+            UnknownAsset. ActionRefused: nobody is at work.
+        """
+        with self.lock:
+            watch, ended = (
+                self.watch_of(asset_id),
+                AuditEntry(self.clock(), author, WORK_ENDED, asset_id, {"reason": reason}),
+            )
+            if asset_id not in watch.worked_on:
+                raise ActionRefused("end the maintenance", asset_id, "in operation", ("begin a maintenance",))
+            self._note_work(asset_id, ended, lambda: watch.end_work(asset_id))
+
+    def _note_work(self, asset_id: str, entry: AuditEntry, do: Callable[[], object]) -> None:
+        try:
+            with self.store.transaction(assets=[asset_id]) as batch:
+                do()
+                batch.audit.add(entry)
+                self.save(batch)
+        except BaseException:
+            self.recover()
+            raise
 
     def act(
         self, asset_id: str, key: str, action: AlarmAction, author: str, reason: str, until: float | None
@@ -385,8 +420,23 @@ class Plant:
         """
         with self.lock:
             watch = self.watch_of(asset_id)
-            if passed := watch.alarms.advance(self.clock()):
+            if passed := watch.pass_time(self.clock(), 0.0):
                 self._keep(watch, passed)
+
+    def pass_time(self) -> None:
+        """Stores what time alone has done to the alarms of assets that have fallen silent; others tell by their readings.
+
+        Raises:
+            StoreUnavailable: the database cannot be reached.
+        """
+        with self.lock:
+            now = self.clock()
+            if now - self._began_at < SILENT_SECONDS:  # what was sent during a downtime may still be on its way
+                return
+            for name in self.watches.begun:
+                watch = self.watch(name)
+                if passed := watch.pass_time(now, SILENT_SECONDS):
+                    self._keep(watch, passed)
 
     def state_condition(self, asset_id: str, key: str, holds: bool, author: str, text: str) -> bool:
         """Raises or returns an alarm about something that no reading says, e.g. that a model's file is broken.
@@ -422,21 +472,15 @@ class Plant:
     def forget(self, asset_id: str | None) -> None:
         """Forgets an asset, or all (None), in memory; the store's rows and the baselines' files are the caller's to remove."""
         with self.lock:
-            for name in {self._type_of[asset_id]} if asset_id is not None else set(self._watches):
-                self.watch(name).forget(asset_id)
-            gone = [asset_id] if asset_id is not None else list(self._type_of)
-            for asset in gone:
-                self._type_of.pop(asset, None)
-                self._monitored.discard(asset)
+            self.watches.forget(asset_id)
 
-    def tell_forgotten(self, asset_id: str | None) -> None:
-        """For a plant that others watch, too: an asset was purged, or all (None)."""
+    def tell_forgotten(self, batch: Batch, assets: Sequence[str]) -> None:
+        """For a plant that others watch, too: these assets are purged with this transaction."""
 
     def forget_and_save(self, asset_id: str) -> None:
-        """Forgets an asset that somebody else purged."""
+        """Forgets an asset that somebody else purged, also where the database has forgotten it already."""
         with self.lock:
-            if asset_id in self._type_of:
-                self.forget(asset_id)
+            self.forget(asset_id)
             try:
                 with self.store.transaction() as batch:
                     self.save(batch)
@@ -447,59 +491,38 @@ class Plant:
     def save(self, batch: Batch) -> None:
         """Stores the monitors' state within a transaction."""
         through = batch.readings.last_number()
-        for name, watch in self._watches.items():
-            batch.snapshots.save(f"watch:{name}", {"watch": watch.snapshot(), "through": through}, self.clock())
+        kept = self.watches.snapshots().items()
+        self._keep_states(batch, {f"watch:{name}": {"watch": state, "through": through} for name, state in kept})
         self._unsaved, self._saved_at = 0, self.clock()
+
+    def _keep_states(self, batch: Batch, states: Mapping[str, dict[str, Any]]) -> None:
+        """Stores states by the names of their snapshots, and notes how long it took."""
+        began = time.perf_counter()
+        for name, state in states.items():
+            batch.snapshots.save(name, state, self.clock())
+        self._saving_seconds = time.perf_counter() - began
 
     def restore(self) -> None:
         """Takes the state from the store and catches up with the readings that came after it."""
         with self.lock, self.store.view() as batch:
-            states = batch.states.all()
-            self._type_of = {
-                asset: state.asset_type for asset, state in states.items() if state.asset_type in self.asset_types
-            }
-            self._monitored = {asset for asset, state in states.items() if state.state == "MONITORING"}
-            self._watches = {}
-            for name in sorted(set(self._type_of.values())):
+            self.watches.begin(batch.states.all())
+            for name in sorted(set(self.watches.type_of.values())):
                 kept = batch.snapshots.load(f"watch:{name}")
                 watch = self.watch(name)
                 through = 0 if kept is None else int(kept["through"])
                 whole = kept is None or watch.restore(kept["watch"])
-                self._catch_up(batch, watch, through if whole else 0, through)
-
-    def _catch_up(self, batch: Batch, watch: Watch, number: int, through: int) -> None:
-        """Reads again what came after a reading's number; up to `through` only windows are built anew."""
-        name, total = watch.asset_type.name, 0
-        while True:
-            last, assets, history = batch.readings.after(number, _CATCH_UP_ROWS, through if number < through else None)
-            if last == number:
-                break
-            again, number = number < through, last
-            mine = np.array([self._type_of.get(asset) == name for asset in assets])
-            if mine.any():
-                column = {signal: place for place, signal in enumerate(history.signals)}
-                order = [column.get(signal) for signal in watch.asset_type.signal_names]
-                values = np.column_stack([
-                    np.full(len(assets), np.nan) if place is None else history.values[:, place] for place in order
-                ])  # fmt: skip
-                take = watch.remember if again else watch.assess
-                take(
-                    [asset for asset, its in zip(assets, mine, strict=True) if its], history.seconds[mine], values[mine],
-                    history.received[mine],
-                )  # fmt: skip
-                total += int(mine.sum())
-        if total:
-            _log.info("%s: caught up with %d readings", name, total)
+                catch_up(batch, watch, self.watches.type_of, through if whole else 0, through)
 
     def _take_part(self, batch: Batch, part: Part, source: str, now: float) -> tuple[NDArray[np.bool_], Verdict | None]:
         """Which readings were new, and what was said of them."""
         watch = self.watch(part.asset_type)
         new = batch.readings.add(rows_of(part, watch.asset_type.signal_names, source, now))
-        if not new.any():
+        count = np.count_nonzero(new)
+        if not count:
             return new, None
-        verdict = self._judge_part(part if new.all() else part.only(new), now)
+        verdict = self._judge_part(part if count == len(new) else part.only(new), now)
         verdict.write(batch)
-        self._meet(batch, part.asset_type, verdict.part.assets, now)
+        self.watches.meet(batch, part.asset_type, verdict.part.assets, now)
         return new, verdict
 
     def _judge_part(self, part: Part, now: float) -> Verdict:
@@ -507,22 +530,3 @@ class Plant:
         verdict = judge(self.watch(part.asset_type), part, now)
         self.judging_seconds += time.perf_counter() - began
         return verdict
-
-    def _meet(self, batch: Batch, name: str, assets: Sequence[str], now: float) -> None:
-        """New assets begin IDLE; one that is calibrated or has a failure model is MONITORING once it sends readings."""
-        watch = self.watch(name)
-        ready: tuple[State, ...] = ("CALIBRATED", "MONITORING") if isinstance(watch, ConditionWatch) else ("IDLE",)
-        new: list[AssetState] = []
-        for asset in dict.fromkeys(assets):
-            judged = watch.judge_of(asset) is not None
-            if asset not in self._type_of:
-                self._type_of[asset] = name
-                new.append(AssetState(asset, "MONITORING" if judged else "IDLE", name, now))
-                if judged:
-                    self._monitored.add(asset)
-                continue
-            if not judged or asset in self._monitored:
-                continue
-            if batch.states.change(AssetState(asset, "MONITORING", name, now), only_from=ready):
-                self._monitored.add(asset)
-        batch.states.begin(new)

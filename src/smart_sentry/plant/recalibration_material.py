@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from smart_sentry.assets import AssetType
@@ -98,22 +97,37 @@ def case_of(
 
 
 def confirmed_faults(batch: Batch, asset_id: str) -> list[ConfirmedFault]:
-    """Confirmed anomaly alarms of an asset, in the order of time."""
+    """Confirmed anomaly alarms of an asset, in the order of time.
+
+    Where the condition still stands as a shelf expires or an alarm returns to service, a new alarm begins without having been
+    raised; it goes on where the one before it stopped, and is as confirmed.
+    """
     began: dict[str, float] = {}
     ended: dict[str, float] = {}
-    acknowledged = set()
+    acknowledged: set[str] = set()
+    goes_on: dict[str, str] = {}
+    last: str | None = None
     for step in batch.alarms.transitions(asset_id=asset_id):
         if step.key != ANOMALY:
             continue
-        if step.event is AlarmEvent.RAISED:
+        if step.to_state is AlarmState.UNACKNOWLEDGED:
+            if step.alarm_id not in began and last is not None and last not in ended:
+                ended[last] = step.time
+                if step.event is not AlarmEvent.RAISED:
+                    goes_on[step.alarm_id] = last
             began.setdefault(step.alarm_id, step.time)
             ended.pop(step.alarm_id, None)
+            last = step.alarm_id
         elif step.event is AlarmEvent.CLEARED or step.to_state is AlarmState.NORMAL:
             ended.setdefault(step.alarm_id, step.time)
         if step.event is AlarmEvent.ACKNOWLEDGED:
             acknowledged.add(step.alarm_id)
     wrong = wrong_alarms(began, batch.notes.history(asset_id=asset_id))
-    return [ConfirmedFault(time, ended.get(name)) for name, time in began.items() if name in acknowledged - wrong]
+    confirmed: set[str] = set()
+    for name in began:
+        if name not in wrong and (name in acknowledged or goes_on.get(name) in confirmed):
+            confirmed.add(name)
+    return [ConfirmedFault(began[name], ended.get(name)) for name in began if name in confirmed]
 
 
 def _readings(batch: Batch, asset_type: AssetType, asset_id: str, span: Span) -> Readings:
@@ -181,7 +195,7 @@ def _onset(batch: Batch, found: Recalibration) -> float | None:
 
 def _around_creation(batch: Batch, asset_type: AssetType, baseline: Baseline) -> Readings | None:
     """Stored readings that a baseline of an earlier version of the program may have been learnt from."""
-    created = datetime.fromisoformat(baseline.created).timestamp()
+    created = baseline.created_seconds
     span = Span(created - baseline.acceptance.seconds, created)
     readings = _readings(batch, asset_type, baseline.asset_id, span)
     return readings if len(readings.seconds) >= LEAST_READINGS else None

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from smart_sentry.drift.case import Verdict
+from smart_sentry.drift.case import MAINTENANCE, Verdict
 from smart_sentry.errors import ActionRefused
 from smart_sentry.recalibration.policy import Approval
+from smart_sentry.recalibration_triggers import notes_to_look_at
 from smart_sentry.stores.drift_findings import StoredFinding
 from smart_sentry.stores.span import Span
 from smart_sentry.stores.store import Batch
@@ -52,9 +53,9 @@ USUAL = RecalibrationRules()
 
 
 def debounce(
-    batch: Batch, asset_id: str, finding_id: int | None, now: float, *, pause_hours: float, waits: bool
+    batch: Batch, asset_id: str, finding_id: int | None, now: float, *, pause_hours: float, waits: bool, by_person: bool
 ) -> None:
-    """Refuses a recalibration that is asked for too soon, or once more.
+    """Refuses a recalibration that is asked for too soon, or once more without anything new.
 
     Args:
         batch: a transaction.
@@ -63,6 +64,7 @@ def debounce(
         now: seconds since 1970 UTC.
         pause_hours: least time between two.
         waits: whether who asks has to wait for them.
+        by_person: whether a named person asks; anybody else waits for news after one that came to nothing.
 
     Raises:
         ActionRefused.
@@ -77,6 +79,17 @@ def debounce(
     if ended and waits and (left := ended[0].changed + _HOUR * pause_hours - now) > 0:
         why = f"the last one ended less than {pause_hours:g} h ago; it may be asked for in {left / _HOUR:.1f} h"
         raise ActionRefused("recalibration", asset_id, "just recalibrated", ["a person's override"], why)
+    if ended and not by_person and ended[0].state in _LOST and not _news_since(batch, asset_id, ended[0].changed):
+        why = f"recalibration {ended[0].number} was {ended[0].state}, and nobody has noted anything since"
+        raise ActionRefused("recalibration", asset_id, "as it was", ["a person's request", "a note"], why)
+
+
+def _news_since(batch: Batch, asset_id: str, since: float) -> bool:
+    """Whether a maintenance or a change of operation was noted, or a maintenance recorded."""
+    noted = any(note.note.asset_id == asset_id for note in notes_to_look_at(batch, since))
+    return noted or any(
+        entry.action == MAINTENANCE for entry in batch.audit.history(Span(start=since), asset_id=asset_id)
+    )
 
 
 def newest_verdict(batch: Batch, asset_id: str) -> StoredFinding | None:

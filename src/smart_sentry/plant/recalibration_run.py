@@ -139,7 +139,12 @@ def check_candidate(shop: Workshop, found: Recalibration) -> dict[str, Any]:
     kind, baselines = _of_asset(shop, found.asked.asset_id)
     case = case_of(shop.store, baselines, kind, found, shop.most_move_sigma)
     checks = run_checks(case, seed=found.number)
-    return _tell(shop, found, {"step": "checked", "checks": [vars(check) for check in checks]})
+    done = {
+        "step": "checked",
+        "candidate_version": found.candidate_version,
+        "checks": [vars(check) for check in checks],
+    }
+    return _tell(shop, found, done)
 
 
 def compare(shop: Workshop, found: Recalibration) -> dict[str, Any]:
@@ -152,7 +157,7 @@ def compare(shop: Workshop, found: Recalibration) -> dict[str, Any]:
     case = case_of(shop.store, baselines, kind, found, shop.most_move_sigma)
     compared = shadow(kind, case.active, case.candidate, case.training, case.held_out)
     told = {name: list(value) if isinstance(value, tuple) else value for name, value in vars(compared).items()}
-    return _tell(shop, found, {"step": "shadowed", "shadow": told})
+    return _tell(shop, found, {"step": "shadowed", "candidate_version": found.candidate_version, "shadow": told})
 
 
 def candidate_of(shop: Workshop, told: Mapping[str, Any]) -> tuple[Baseline, Readings | None] | None:

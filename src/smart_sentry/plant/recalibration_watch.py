@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from smart_sentry.contracts.alarms import AlarmTransition
 from smart_sentry.errors import ActionRefused, SmartSentryError, UnknownAsset
-from smart_sentry.plant.condition_watch import ANOMALY, ConditionWatch
+from smart_sentry.plant.condition_watch import ANOMALY
 from smart_sentry.plant.plant import Plant
 from smart_sentry.plant.recalibration_rules import POLICY
 from smart_sentry.plant.recalibrations import Recalibrations
 from smart_sentry.plant.rounds import Rounds
-from smart_sentry.recalibration.watching import Watched, objections
+from smart_sentry.recalibration.watching import LEAST_STEPS, Watched, objections
 from smart_sentry.stores.recalibrations import Recalibration
 from smart_sentry.stores.span import Span
 
@@ -22,6 +23,23 @@ RECALIBRATION = "recalibration"
 EVERY_SECONDS = 2.0
 _MOST_ASSESSMENTS = 50_000
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What has come since a promotion, up to one and the same reading.
+
+    Attributes:
+        newest: time of that reading, on the clock of the readings.
+        steps: how many were judged.
+        resumed: time of the first reading after the watch period; `newest` where none was assessed since.
+        against: what speaks against the baseline, in sentences.
+    """
+
+    newest: float
+    steps: int
+    resumed: float
+    against: tuple[str, ...]
 
 
 class RecalibrationWatch(Rounds):
@@ -47,23 +65,41 @@ class RecalibrationWatch(Rounds):
             watched = [one for one in batch.recalibrations.history(open_only=True) if one.state == "WATCHING"]
         for found in watched:
             try:
-                against = self._against(found)  # which reads much, while readings go on being judged
+                seen = self._seen(found)  # which reads much, while readings go on being judged
                 with self._plant.lock:
-                    self._act(found, against)
+                    self._act(found, seen)
             except UnknownAsset:
                 continue  # it was purged since
             except ActionRefused as moved:
                 _log.info("recalibration %d: %s", found.number, moved)
 
-    def _against(self, found: Recalibration) -> list[str]:
-        kind = self._plant.calibrated_watch_of(found.asked.asset_id).asset_type
-        return objections(self._since(found), kind.detection.false_alarm_budget)
+    def _seen(self, found: Recalibration) -> _Seen:
+        asset, begins = found.asked.asset_id, float((found.checks or {})["watch"]["from"])
+        kind = self._plant.calibrated_watch_of(asset).asset_type
+        with self._plant.store.view() as batch:
+            newest = batch.readings.newest(asset) or begins
+            until = float(np.nextafter(newest, np.inf))
+            span = Span(begins, until, _MOST_ASSESSMENTS, newest_first=True)
+            steps = [one for one in batch.assessments.history(asset, span)[::-1] if one.time > begins]
+            alarms = tuple(
+                one
+                for one in batch.alarms.transitions(Span(begins, until), asset_id=asset)
+                if one.key == ANOMALY and one.time > begins
+            )
+        judged = [one for one in steps if one.score is not None]
+        watched = Watched(
+            np.array([one.flag for one in judged], dtype=np.bool_),
+            np.array([one.degradation for one in steps], dtype=np.float64), alarms,
+        )  # fmt: skip
+        late = (one.time for one in steps if found.watch_until is not None and one.time >= found.watch_until)
+        return _Seen(
+            newest, len(judged), next(late, newest), tuple(objections(watched, kind.detection.false_alarm_budget))
+        )
 
-    def _act(self, found: Recalibration, against: list[str]) -> None:
+    def _act(self, found: Recalibration, seen: _Seen) -> None:
         plant, asset = self._plant, found.asked.asset_id
         with plant.store.view() as batch:
             active = batch.baselines.active(asset)
-            newest = batch.readings.newest(asset)
         if active is None or active.version != found.candidate_version:
             back = active is not None and active.version == found.asked.active_version
             author = POLICY if active is None else active.author
@@ -71,18 +107,23 @@ class RecalibrationWatch(Rounds):
             end = ("ROLLED_BACK", "rolled back") if back else ("WITHDRAWN", "withdrawn")
             self._recalibrations.settled(found, *end, author, why)  # type: ignore[arg-type]  # mypy widens the literals
             return
-        if newest is None or not plant.is_switched(asset):
+        if not plant.is_switched(asset):
             return
-        if against:
-            self._take_back(found, against)
-        elif found.watch_until is not None and newest >= found.watch_until:
+        if seen.against:
+            self._take_back(found, seen.against)
+        elif found.watch_until is None or seen.newest < found.watch_until:
+            return
+        elif seen.steps < LEAST_STEPS:
+            why = f"only {seen.steps} steps were judged during the watch period: {LEAST_STEPS} or more show something"
+            self._recalibrations.watched_on(found, seen.resumed, why)
+        else:
             why = "nothing spoke against it during the watch period"
             self._recalibrations.settled(found, "KEPT", "kept", POLICY, why)
             plant.state_condition(asset, RECALIBRATION, False, POLICY, why)
 
-    def _take_back(self, found: Recalibration, against: list[str]) -> None:
+    def _take_back(self, found: Recalibration, against: Sequence[str]) -> None:
         kept = dict(found.checks or {})
-        kept["watch"] = kept.get("watch", {}) | {"objections": against}
+        kept["watch"] = kept.get("watch", {}) | {"objections": list(against)}
         try:
             self._recalibrations.taken_back(found, kept, against, POLICY)
             told = f"recalibration {found.number} was rolled back: {' '.join(against)}"
@@ -91,45 +132,3 @@ class RecalibrationWatch(Rounds):
         except SmartSentryError as problem:
             told = f"recalibration {found.number} should be rolled back ({' '.join(against)}) and cannot be: {problem}"
         self._plant.state_condition(found.asked.asset_id, RECALIBRATION, True, POLICY, told)
-
-    def _since(self, found: Recalibration) -> Watched:
-        asset, begins = found.asked.asset_id, float((found.checks or {})["watch"]["from"])
-        with self._plant.store.view() as batch:
-            span = Span(start=begins, limit=_MOST_ASSESSMENTS, newest_first=True)
-            steps = [one for one in batch.assessments.history(asset, span)[::-1] if one.time > begins]
-            alarms: list[AlarmTransition] = [
-                one
-                for one in batch.alarms.transitions(Span(start=begins), asset_id=asset)
-                if one.key == ANOMALY and one.time > begins
-            ]
-        judged = [one for one in steps if one.score is not None]
-        return Watched(
-            np.array([one.flag for one in judged], dtype=np.bool_),
-            np.array([one.degradation for one in steps], dtype=np.float64), tuple(alarms),
-        )  # fmt: skip
-
-
-def settle_recalibrations(plant: Plant) -> None:
-    """A stop between a promotion's (or a rollback's) files and its transaction leaves them apart: the database is right."""
-    with plant.lock:
-        with plant.store.view() as batch:
-            opened = batch.recalibrations.history(open_only=True)
-            active = {one.asked.asset_id: batch.baselines.active(one.asked.asset_id) for one in opened}
-        apart = False
-        for found in opened:
-            right, mine = active[found.asked.asset_id], {found.asked.active_version, found.candidate_version}
-            watch = plant.watch_of(found.asked.asset_id)
-            if right is None or right.version not in mine or not isinstance(watch, ConditionWatch):
-                continue
-            history = watch.baselines.history(found.asked.asset_id)
-            if history and history[-1] != right.version and history[-1] in mine:
-                _log.warning(
-                    "%s: baseline %s is active again, as a stop cut off its end", right.asset_id, right.version
-                )
-                apart = True
-                if right.version in history:
-                    watch.baselines.roll_back(right.asset_id)
-                else:
-                    watch.baselines.put_back(right.asset_id, right.version)
-        if apart:
-            plant.restore()

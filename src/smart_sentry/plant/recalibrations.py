@@ -5,6 +5,7 @@ Where each stands is in the database, so that a stop at any moment loses nothing
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -56,7 +57,8 @@ class Recalibrations:
             override: a named person does not wait for the pause.
 
         Raises:
-            UnknownAsset, ActionRefused: one is open, the pause is not over, the finding had its turn, or there is no baseline.
+            UnknownAsset, ActionRefused: one is open, the pause is not over, the finding had its turn, the last one came to
+                nothing and nothing new is known, or there is no baseline.
             StateForbids: a calibration is running. NotStored: the asset has no such finding.
         """
         plant = self._plant
@@ -69,37 +71,39 @@ class Recalibrations:
                 state = batch.states.find(asset_id)
                 if state is not None and state.state == "CALIBRATING":
                     raise StateForbids("recalibration", asset_id, state.state, ["calibration/status"])
-                waits = not (override and is_person(author))
-                debounce(batch, asset_id, finding_id, now, pause_hours=self._rules.pause_hours, waits=waits)
+                person = is_person(author)
+                debounce(
+                    batch, asset_id, finding_id, now, pause_hours=self._rules.pause_hours, waits=not (override and person),
+                    by_person=person,
+                )  # fmt: skip
                 number = batch.recalibrations.ask(Asked(asset_id, now, author, reason, history[-1], finding_id))
                 self._note(batch, number, asset_id, "asked", author, {"reason": reason, "finding": finding_id})
                 return batch.recalibrations.find(number)
 
     def built(self, number: int, version: str, author: str) -> Recalibration:
-        """Notes the candidate, whose files are kept beside the active baseline.
+        """Notes the candidate, whose files are kept beside the active baseline; the first one stays, whoever builds another.
 
         Raises:
             NotStored, ActionRefused. ModelUnavailable, ChecksumMismatch: it cannot be read.
         """
         with self._plant.lock:
             found = self._find(number)
-            if found.state != "ASKED" or found.candidate_version == version:
+            if found.state != "ASKED" or found.candidate_version is not None:
                 return found
             self._watch_of(found.asked.asset_id).baselines.load(found.asked.asset_id, version)
             return self._move(found, ("ASKED",), "ASKED", "candidate built", author, {}, candidate_version=version)
 
-    def checked(self, number: int, checks: Sequence[Check], author: str) -> Recalibration:
+    def checked(self, number: int, version: str, checks: Sequence[Check], author: str) -> Recalibration:
         """Notes what the checks said of the candidate; one that failed refuses it.
 
         Raises:
-            NotStored. ActionRefused: there is no candidate yet.
+            NotStored. ActionRefused: there is no candidate yet, or it is another one.
         """
         with self._plant.lock:
             found = self._find(number)
             if found.state != "ASKED":
                 return found
-            if found.candidate_version is None:
-                raise _not_now(found, "checks", "its candidate is not built")
+            _require_candidate(found, version, "checks")
             kept = dict(found.checks or {}) | {"checks": [asdict(check) for check in checks]}
             failed = [check.sentence for check in checks if check.passed is False] if checks else ["No check was made."]
             if failed:
@@ -119,12 +123,12 @@ class Recalibrations:
                 return found
             return self._move(found, ("CHECKED",), "SHADOWING", "shadowing", author, {})
 
-    def shadowed(self, number: int, compared: Shadow, author: str) -> Recalibration:
+    def shadowed(self, number: int, version: str, compared: Shadow, author: str) -> Recalibration:
         """Takes the comparison, and decides: refused, promoted, or put before a person.
 
         Raises:
-            NotStored. ActionRefused: it was not checked. ModelUnavailable, ChecksumMismatch: the candidate is broken; it is
-                refused. StateForbids: a calibration is running.
+            NotStored. ActionRefused: it was not checked, or another candidate was. StateForbids: a calibration is running.
+            ModelUnavailable, ChecksumMismatch: the candidate is broken; it is refused.
         """
         with self._plant.lock:
             found = self._find(number)
@@ -132,8 +136,10 @@ class Recalibrations:
                 if found.state == "ASKED":
                     raise _not_now(found, "shadow", "it is not checked")
                 return found
+            _require_candidate(found, version, "shadow")
             checks = [Check(**one) for one in (found.checks or {})["checks"]]
-            decision = decide(self._newest_finding(found), checks, compared, self._rules.approval)
+            learnt_until = self._learnt_until(found)
+            decision = decide(self._newest_finding(found), checks, compared, learnt_until, self._rules.approval)
             kept = dict(found.checks or {}) | {"shadow": asdict(compared), "decision": asdict(decision)}
             if decision.action is Action.REFUSE:
                 return self._refuse(found, kept, decision.sentences, POLICY)
@@ -225,6 +231,11 @@ class Recalibrations:
         """Ends a recalibration of which something else than itself decided."""
         self._move(found, OPEN, state, action, author, {"why": [why]}, decided_by=author)
 
+    def watched_on(self, found: Recalibration, resumed: float, why: str) -> None:
+        """Has a promoted baseline watched for another period, from a reading (its time, on their clock) on."""
+        until = resumed + 60.0 * self._rules.watch_minutes
+        self._move(found, ("WATCHING",), "WATCHING", "watched on", POLICY, {"why": [why]}, watch_until=until)
+
     def _promote(self, found: Recalibration, kept: dict[str, Any], author: str, why: list[str]) -> Recalibration:
         plant, asset, version = self._plant, found.asked.asset_id, found.candidate_version
         if version is None:
@@ -262,11 +273,21 @@ class Recalibrations:
     def _newest_finding(self, found: Recalibration) -> NewestFinding | None:
         with self._plant.store.view() as batch:
             newest = newest_verdict(batch, found.asked.asset_id)
-        if newest is None:
+            last = batch.drift_findings.newest(found.asked.asset_id)
+        if newest is None or last is None:
             return None
         its = newest.finding
-        current = its.baseline_version == found.asked.active_version
-        return NewestFinding(Verdict(its.verdict), its.may_recalibrate, current)
+        current, passed_over = its.baseline_version == found.asked.active_version, last.finding_id != newest.finding_id
+        return NewestFinding(Verdict(its.verdict), its.may_recalibrate, current, its.recent_end, passed_over)
+
+    def _learnt_until(self, found: Recalibration) -> float:
+        """Time of the newest reading that the candidate was learnt from; infinite where that cannot be read."""
+        asset, version = found.asked.asset_id, found.candidate_version or ""
+        try:
+            training = self._watch_of(asset).baselines.readings_of(asset, version)
+        except (ModelUnavailable, ChecksumMismatch):
+            return math.inf
+        return math.inf if training is None else float(training.seconds[-1])
 
     def _watch_of(self, asset_id: str) -> ConditionWatch:
         return self._plant.calibrated_watch_of(asset_id)
@@ -303,6 +324,18 @@ class Recalibrations:
     ) -> None:
         details = {"recalibration": number, **told}
         batch.audit.add(AuditEntry(self._plant.clock(), author, f"recalibration: {action}", asset_id, details))
+
+
+def _require_candidate(found: Recalibration, version: str, what: str) -> None:
+    """Lets checks or a shadow pass that are of the candidate which a recalibration has.
+
+    Raises:
+        ActionRefused: they are of another one, or there is none.
+    """
+    if found.candidate_version is None:
+        raise _not_now(found, what, "its candidate is not built")
+    if found.candidate_version != version:
+        raise _not_now(found, what, f"they are of baseline {version}, and its candidate is {found.candidate_version}")
 
 
 def _not_now(found: Recalibration, action: str, why: str = "") -> ActionRefused:

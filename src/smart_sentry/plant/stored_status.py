@@ -13,10 +13,11 @@ from smart_sentry.contracts.monitoring import AssetStatus, Prediction
 from smart_sentry.detection.baseline import Baseline
 from smart_sentry.errors import UnknownAsset
 from smart_sentry.health.degradation import grade, remaining_life_hours
-from smart_sentry.plant.watch import SENSOR
+from smart_sentry.plant.watch import MAINTENANCE, SENSOR, WORK_BEGUN, WORK_ENDED
 from smart_sentry.stores.alarm_log import AlarmState
 from smart_sentry.stores.assessments import StoredAssessment
 from smart_sentry.stores.asset_states import AssetState
+from smart_sentry.stores.audit import AuditEntry
 from smart_sentry.stores.predictions import StoredPrediction
 from smart_sentry.stores.span import Span
 from smart_sentry.stores.store import Batch
@@ -34,6 +35,7 @@ class StoredStatus:
         hour: the first assessment of the hour that ends with the newest.
         alarms: those that are not normal, the longest-standing first.
         predicted: the newest prediction of a failure model.
+        worked_on_until: until when people are at work on it at most, seconds since 1970 UTC; None: nobody is.
     """
 
     state: AssetState
@@ -41,15 +43,17 @@ class StoredStatus:
     hour: StoredAssessment | None
     alarms: Sequence[AlarmState]
     predicted: StoredPrediction | None
+    worked_on_until: float | None
 
 
-def stored_status(batch: Batch, asset_id: str, until: float | None = None) -> StoredStatus:
+def stored_status(batch: Batch, asset_id: str, now: float, until: float | None = None) -> StoredStatus:
     """Reads what is stored of an asset.
 
     Args:
         batch: the transaction.
         asset_id: which one.
-        until: seconds since 1970 UTC, included; None: now.
+        now: seconds since 1970 UTC.
+        until: seconds since 1970 UTC, included; None: everything.
 
     Raises:
         UnknownAsset: no reading of it has come.
@@ -65,8 +69,9 @@ def stored_status(batch: Batch, asset_id: str, until: float | None = None) -> St
     alarms = batch.reports.open_alarms(asset_id, math.inf if until is None else until)
     predicted = batch.predictions.history(asset_id, Span(end=end, limit=1, newest_first=True))
     return StoredStatus(
-        state, newest[0] if newest else None, hour[0] if hour else None, alarms, predicted[0] if predicted else None
-    )
+        state, newest[0] if newest else None, hour[0] if hour else None, alarms, predicted[0] if predicted else None,
+        _work_until(batch.audit.newest(asset_id, (WORK_BEGUN, WORK_ENDED, MAINTENANCE), until), now),
+    )  # fmt: skip
 
 
 def status_of(stored: StoredStatus, baseline: Baseline | None, judge: str | None) -> AssetStatus:
@@ -100,8 +105,20 @@ def status_of(stored: StoredStatus, baseline: Baseline | None, judge: str | None
         health_uncertain=any(
             alarm.kind.startswith(SENSOR) and alarm.details.get("active") for alarm in stored.alarms
         ),
-        time=None if newest is None else datetime.fromtimestamp(newest.time, UTC),
+        maintenance_until=_moment(stored.worked_on_until),
+        time=_moment(None if newest is None else newest.time),
     )  # fmt: skip
+
+
+def _work_until(newest: AuditEntry | None, now: float) -> float | None:
+    """Until when people are at work at most, by the newest word about it; None where nobody is."""
+    if newest is None or newest.action != WORK_BEGUN or newest.details["until"] <= now:
+        return None
+    return float(newest.details["until"])
+
+
+def _moment(seconds: float | None) -> datetime | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
 
 
 def _life_hours(last: StoredAssessment, hour: StoredAssessment | None) -> float | None:

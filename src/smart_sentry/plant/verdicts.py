@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,7 +13,7 @@ from smart_sentry.health.degradation import RISKS, health, risk
 from smart_sentry.phases import PHASES
 from smart_sentry.plant.parts import Part
 from smart_sentry.plant.watch import Judged, Watch
-from smart_sentry.stores.alarm_log import AlarmState
+from smart_sentry.stores.alarm_log import STANDS_SINCE, AlarmState
 from smart_sentry.stores.assessments import AssessmentRows
 from smart_sentry.stores.predictions import PredictionRows
 from smart_sentry.stores.readings import ReadingRows
@@ -99,7 +100,10 @@ def alarm_states(watch: Watch, transitions: Sequence[AlarmTransition]) -> tuple[
     for (asset, key), found in last.items():
         status = watch.alarms.status(asset, key)
         assert status is not None
-        details = {"score": found.score, "shelved_until": status.shelved_until, "active": status.active}
+        since = status.since if math.isfinite(status.since) else found.time  # a remark on an alarm that never rose
+        details = {
+            "score": found.score, "shelved_until": status.shelved_until, "active": status.active, STANDS_SINCE: since,
+        }  # fmt: skip
         states.append(AlarmState(
             status.alarm_id, asset, key, status.priority.value, status.state.value, found.time, found.reason, details
         ))  # fmt: skip

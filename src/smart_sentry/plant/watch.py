@@ -22,6 +22,8 @@ BoolArray = NDArray[np.bool_]
 
 SENSOR, CLOCK = "sensor:", "timestamp"
 """Beginning of the keys of alarms that speak for a signal's sensor, and what stands there for the clock of who sends readings."""
+MAINTENANCE, WORK_BEGUN, WORK_ENDED = "maintenance", "maintenance begun", "maintenance ended"
+"""In the audit log: a maintenance that was done; people at work on a machine, whose alarms call nobody meanwhile."""
 CLOCK_AHEAD_SECONDS = 10.0
 """A reading from further in the future has a clock that is wrong, though not so wrong that the reading is refused."""
 _FLAWED_SCORE = 2.0
@@ -84,6 +86,8 @@ class Watch(ABC):
         self._columns = {name: column for column, name in enumerate((*asset_type.signal_names, CLOCK))}
         """Of what is looked at in every reading: the sensors and the sender's clock."""
         self._troubled: set[tuple[str, str]] = set()
+        self.worked_on: dict[str, float] = {}
+        """Asset -> until when people work on it at most, seconds since 1970 UTC."""
         self.broken: dict[str, str] = {}
         """Asset -> what is wrong with the files of its active baseline; an earlier one judges it, or nothing."""
 
@@ -135,11 +139,24 @@ class Watch(ABC):
             for name, values in kept["conditions"].items()
         }
         self.alarms.restore(kept)
+        self.worked_on = {} if asset_id is None else {k: v for k, v in self.worked_on.items() if k != asset_id}
         self._remember_trouble()
+
+    def begin_work(self, asset_id: str, until: float) -> None:
+        """People work on a machine from now on, until then at most (seconds since 1970 UTC): it calls nobody meanwhile."""
+        self.worked_on[asset_id] = until
+
+    def end_work(self, asset_id: str) -> bool:
+        """The machine is handed back; whether anybody had been at work."""
+        return self.worked_on.pop(asset_id, None) is not None
+
+    def pass_time(self, now: float, silent_seconds: float) -> list[AlarmTransition]:
+        """What time alone does to the alarms of assets that have been silent for so long: as `AlarmBook.advance_silent`."""
+        return self.alarms.advance_silent(now, silent_seconds)
 
     def snapshot(self) -> dict[str, Any]:
         """A copy of the whole state."""
-        return {"monitor": self._snapshot(), "alarms": self.alarms.snapshot()}
+        return {"monitor": self._snapshot(), "alarms": self.alarms.snapshot(), "worked_on": dict(self.worked_on)}
 
     def restore(self, snapshot: dict[str, Any]) -> bool:
         """Puts a snapshot back; the baselines and the model are those that are active now.
@@ -149,6 +166,7 @@ class Watch(ABC):
             anew from all readings.
         """
         self.alarms.restore(snapshot["alarms"])
+        self.worked_on = dict(snapshot.get("worked_on", {}))  # an older version knew of no such thing
         self._remember_trouble()
         return self._restore(snapshot["monitor"])
 
@@ -203,17 +221,30 @@ class Watch(ABC):
             steps: rows that are observations: k of n counts steps, and a reading of a fast machine is none.
             flaws: (rows, signals) indices into `quality.FLAWS`.
         """
+        at_work = self._at_work(asset_ids, received)
         slots = self.alarms.slots([(asset_ids[row], self._key) for row in steps.tolist()])
-        found = self.alarms.observe(slots, seconds[steps], judged.score[steps], judged.flag[steps], judged.phase[steps])
-        bad = np.column_stack([flaws != GOOD, seconds - received > CLOCK_AHEAD_SECONDS])
-        return found + self._observe_sensors(asset_ids, seconds, judged.phase, bad)
+        found = self.alarms.observe(
+            slots, seconds[steps], judged.score[steps], judged.flag[steps], judged.phase[steps],
+            None if at_work is None else at_work[steps], received[steps],
+        )  # fmt: skip
+        ahead = seconds - received > CLOCK_AHEAD_SECONDS
+        if not (self._troubled or np.count_nonzero(flaws) or np.count_nonzero(ahead)):
+            return found
+        bad = np.column_stack([flaws != GOOD, ahead])
+        return found + self._observe_sensors(asset_ids, seconds, received, judged.phase, bad, at_work)
+
+    def _at_work(self, asset_ids: Sequence[str], received: FloatArray) -> BoolArray | None:
+        """(rows,) whether people worked on the machine when the reading came; None: on no machine at all."""
+        if not self.worked_on:
+            return None
+        until = np.array([self.worked_on.get(asset, -np.inf) for asset in asset_ids], dtype=np.float64)
+        return received < until
 
     def _observe_sensors(
-        self, asset_ids: Sequence[str], seconds: FloatArray, phase: IntArray, bad: BoolArray
-    ) -> list[AlarmTransition]:
+        self, asset_ids: Sequence[str], seconds: FloatArray, received: FloatArray, phase: IntArray, bad: BoolArray,
+        at_work: BoolArray | None,
+    ) -> list[AlarmTransition]:  # fmt: skip
         """Only sensors that are or were in trouble are observed: the others cost nothing."""
-        if not self._troubled and not bad.any():
-            return []
         names = list(self._columns)
         for row, column in zip(*(part.tolist() for part in np.nonzero(bad)), strict=True):
             self._troubled.add((asset_ids[row], names[column]))
@@ -226,4 +257,7 @@ class Watch(ABC):
         rows, watched = np.array(seen, dtype=np.int64).T
         flags = bad[rows, watched]
         slots = self.alarms.slots([(asset_ids[row], SENSOR + names[column]) for row, column in seen])
-        return self.alarms.observe(slots, seconds[rows], np.where(flags, _FLAWED_SCORE, 0.0), flags, phase[rows])
+        return self.alarms.observe(
+            slots, seconds[rows], np.where(flags, _FLAWED_SCORE, 0.0), flags, phase[rows],
+            None if at_work is None else at_work[rows], received[rows],
+        )  # fmt: skip

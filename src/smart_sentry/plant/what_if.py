@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from smart_sentry.condition_files import row_reasons
 from smart_sentry.condition_monitor import ConditionMonitor
+from smart_sentry.condition_reasons import row_reasons
 from smart_sentry.errors import InvalidReadings, ModelUnavailable
 from smart_sentry.features.steps import window_length
 from smart_sentry.health.degradation import severity

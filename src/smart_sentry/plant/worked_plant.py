@@ -7,12 +7,12 @@ watches the machine: there is one memory of each asset, and it is the worker's.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from smart_sentry.contracts.alarms import AlarmAction, AlarmTransition
 from smart_sentry.errors import NoWorker, UnknownAsset
-from smart_sentry.plant.commands import ACT, CONDITION, FORGET, MAINTAIN, SWITCH, raise_again
+from smart_sentry.plant.commands import ACT, BEGIN_WORK, CONDITION, END_WORK, FORGET, MAINTAIN, SWITCH, raise_again
 from smart_sentry.plant.plant import Plant
 from smart_sentry.plant.watch import Watch
 from smart_sentry.stores.span import Span
@@ -31,25 +31,23 @@ class WorkedPlant(Plant):
     def restore(self) -> None:
         """Learns which assets there are; what is remembered of them is the workers'."""
         with self.lock, self.store.view() as batch:
-            states = batch.states.all()
-            self._type_of = {name: its.asset_type for name, its in states.items() if its.asset_type in self.asset_types}
-            self._watches, self._purged = {}, list[str]()
+            self.watches.begin(batch.states.all())
 
     def save(self, batch: Batch) -> None:
         """Nothing: the workers store what they remember."""
 
     def _renew(self, batch: Batch, name: str) -> None:
         """The workers remember; here is only what the type is judged by."""
-        self._watches.pop(name)
+        self.watches.drop(name)
 
     def watch_of(self, asset_id: str) -> Watch:
         """As `Plant.watch_of`; an asset that has come since the start is looked up."""
-        if asset_id not in self._type_of:
+        if asset_id not in self.watches.type_of:
             with self.store.view() as batch:
                 state = batch.states.find(asset_id)
             if state is None or state.asset_type not in self.asset_types:
-                raise UnknownAsset(asset_id)
-            self._type_of[asset_id] = state.asset_type
+                raise UnknownAsset(asset_id, None if state is None else state.asset_type)
+            self.watches.type_of[asset_id] = state.asset_type
         return super().watch_of(asset_id)
 
     def maintain(self, asset_id: str, author: str, reason: str) -> None:
@@ -60,6 +58,27 @@ class WorkedPlant(Plant):
         """
         self.watch_of(asset_id)
         self._ask(asset_id, MAINTAIN, {"author": author, "reason": reason})
+
+    def begin_work(self, asset_id: str, author: str, reason: str, until: float) -> None:
+        """As `Plant.begin_work`, by the worker.
+
+        Raises:
+            UnknownAsset, ActionRefused. NoWorker: none answered in time.
+        """
+        self.watch_of(asset_id)
+        self._ask(asset_id, BEGIN_WORK, {"author": author, "reason": reason, "until": until})
+
+    def end_work(self, asset_id: str, author: str, reason: str) -> None:
+        """As `Plant.end_work`, by the worker.
+
+        Raises:
+            UnknownAsset, ActionRefused. NoWorker: none answered in time.
+        """
+        self.watch_of(asset_id)
+        self._ask(asset_id, END_WORK, {"author": author, "reason": reason})
+
+    def pass_time(self) -> None:
+        """Nothing: alarms are the workers'."""
 
     def act(
         self, asset_id: str, key: str, action: AlarmAction, author: str, reason: str, until: float | None
@@ -95,16 +114,10 @@ class WorkedPlant(Plant):
             self._write_down(asset_id, CONDITION, {"key": key, "holds": holds, "author": author, "text": text})
         return stands != holds
 
-    def tell_forgotten(self, asset_id: str | None) -> None:
+    def tell_forgotten(self, batch: Batch, assets: Sequence[str]) -> None:
         """The workers forget what was purged when they come to it, also those that do not run just now."""
-        with self.store.transaction() as batch:
-            for asset in [asset_id] if asset_id is not None else self._purged:
-                batch.commands.ask(asset, FORGET, {}, self.clock())
-
-    def forget(self, asset_id: str | None) -> None:
-        """As `Plant.forget`."""
-        self._purged = list(self._type_of)
-        super().forget(asset_id)
+        for asset in assets:
+            batch.commands.ask(asset, FORGET, {}, self.clock())
 
     def _ask(self, asset_id: str, action: str, arguments: Mapping[str, Any]) -> None:
         number = self._write_down(asset_id, action, arguments)

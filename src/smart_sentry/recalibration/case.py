@@ -102,7 +102,7 @@ def settled_part(readings: Readings, onset: float | None) -> Readings:
     last = float(readings.seconds[-1])
     from_second = onset + min(_SETTLING_SECONDS, _SETTLING_SHARE * max(last - onset, 0.0))
     rows = readings.seconds >= from_second
-    return Readings(readings.seconds[rows], readings.values[rows])
+    return readings.part(rows)
 
 
 def without(readings: Readings, stretches: list[tuple[float, float]]) -> Readings:
@@ -110,7 +110,7 @@ def without(readings: Readings, stretches: list[tuple[float, float]]) -> Reading
     keep = np.ones(len(readings.seconds), dtype=np.bool_)
     for begins, ends in stretches:
         keep &= (readings.seconds < begins) | (readings.seconds > ends)
-    return Readings(readings.seconds[keep], readings.values[keep])
+    return readings.part(keep)
 
 
 def split(asset_type: AssetType, readings: Readings) -> tuple[Readings, Readings]:
@@ -118,7 +118,4 @@ def split(asset_type: AssetType, readings: Readings) -> tuple[Readings, Readings
     step = window_length(asset_type)
     held_out = int(HELD_OUT_SHARE * len(readings.seconds)) // step * step
     cut = len(readings.seconds) - held_out
-    return (
-        Readings(readings.seconds[:cut], readings.values[:cut]),
-        Readings(readings.seconds[cut:], readings.values[cut:]),
-    )
+    return readings.part(slice(cut)), readings.part(slice(cut, None))

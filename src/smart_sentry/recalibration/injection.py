@@ -115,7 +115,8 @@ def inject(
     rng = np.random.default_rng(fault.seed)
     values, altered = readings.values.copy(), rows.copy()
     if fault.kind == "spike":
-        altered = rows & (rng.uniform(size=len(rows)) < _SPIKES)
+        drawn = rng.uniform(size=len(rows))
+        altered = rows & (drawn <= max(_SPIKES, drawn[rows].min(initial=1.0)))  # one at least
     for name in fault.signals:
         column, sensor = asset_type.signal_names.index(name), asset_type.sensor_names.index(name)
         limits = asset_type.signals[column].limits
@@ -142,13 +143,19 @@ def _faulty(
         case "variance":
             changed = healthy + rng.normal(0.0, fault.size * noise, len(healthy))
         case "gain":
-            changed = healthy * (1.0 + away * fault.size * level / max(abs(centre), level))
+            changed = healthy * (1.0 + away * fault.size * level / max(_size_of(healthy, centre), level))
         case "spike":
             changed = healthy + away * fault.size * noise
         case _:  # offset, correlated
             changed = healthy + away * fault.size * level
     held: FloatArray = np.clip(changed, *limits)
     return held
+
+
+def _size_of(healthy: FloatArray, otherwise: float) -> float:
+    """Of the values that a gain is put into: at another season or duty, too, it moves their mean by the same amount."""
+    known = healthy[np.isfinite(healthy)]
+    return abs(float(known.mean()) if known.size else otherwise)
 
 
 def _away(centre: float, size: float, limits: tuple[float, float]) -> float:

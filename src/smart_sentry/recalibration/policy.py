@@ -13,6 +13,8 @@ from smart_sentry.recalibration.shadow import Shadow
 
 Approval = Literal["automatic", "person"]
 LEAST_SHADOW_STEPS = 50
+MOST_BEHIND_S = 6 * 3600.0
+"""By how much a candidate may have learnt later than the newest finding looked: one round of `monitor-drift` (prefect.yaml)."""
 ONLY_A_PERSON = frozenset({Verdict.DEGRADATION, Verdict.SENSOR_FAULT, Verdict.UNKNOWN})
 """Verdicts under which nothing is promoted unless a named person approves."""
 
@@ -33,11 +35,15 @@ class NewestFinding:
         verdict: its verdict.
         may_recalibrate: whether it allows a recalibration.
         current: whether it is about the baseline that is active.
+        recent_end: time of the newest reading that it looked at, on the clock of the readings.
+        passed_over: whether a later round could say nothing of the asset.
     """
 
     verdict: Verdict
     may_recalibrate: bool
     current: bool
+    recent_end: float
+    passed_over: bool = False
 
 
 @dataclass(frozen=True)
@@ -49,20 +55,22 @@ class Decision:
 
 
 def decide(
-    finding: NewestFinding | None, checks: Sequence[Check], shadow: Shadow, approval: Approval = "automatic"
-) -> Decision:
+    finding: NewestFinding | None, checks: Sequence[Check], shadow: Shadow, learnt_until: float,
+    approval: Approval = "automatic",
+) -> Decision:  # fmt: skip
     """Refuses what failed a check; promotes by itself only what nothing at all speaks against.
 
     Args:
         finding: the asset's newest; None: nobody looked.
         checks: of the candidate.
         shadow: the candidate beside the active baseline.
+        learnt_until: time of the newest reading that the candidate was learnt from; infinite where nobody knows.
         approval: whether promotion may be automatic.
     """
     failed = [check.sentence for check in checks if check.passed is False]
     if failed or not checks:
         return Decision(Action.REFUSE, tuple(failed) or ("No check was made.",))
-    doubts = [*_doubts_of_finding(finding), *(check.sentence for check in checks if check.passed is None)]
+    doubts = [*_doubts_of_finding(finding, learnt_until), *(check.sentence for check in checks if check.passed is None)]
     if shadow.steps < LEAST_SHADOW_STEPS:
         doubts.append(
             f"Only {shadow.steps} steps were scored side by side: {LEAST_SHADOW_STEPS} or more show something."
@@ -81,7 +89,7 @@ def needs_override(finding: NewestFinding | None) -> bool:
     return finding is not None and finding.verdict is Verdict.DEGRADATION
 
 
-def _doubts_of_finding(finding: NewestFinding | None) -> list[str]:
+def _doubts_of_finding(finding: NewestFinding | None, learnt_until: float) -> list[str]:
     if finding is None:
         return ["Nobody has looked why the readings moved."]
     if finding.verdict in ONLY_A_PERSON:
@@ -90,4 +98,8 @@ def _doubts_of_finding(finding: NewestFinding | None) -> list[str]:
         return ["The newest finding is about another baseline than the active one."]
     if not finding.may_recalibrate and finding.verdict is not Verdict.NONE:
         return [f"The newest finding, {finding.verdict}, does not allow a recalibration."]
+    if finding.passed_over:
+        return ["A later round of monitoring could say nothing of the asset: the newest finding is not its last word."]
+    if finding.recent_end < learnt_until - MOST_BEHIND_S:
+        return ["The candidate has learnt from readings that no finding has looked at yet."]
     return []

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from smart_sentry.contracts.alarms import AlarmEvent, AlarmPriority, AlarmTransition
+from smart_sentry.contracts.alarms import AlarmPriority, AlarmState, AlarmTransition
 from smart_sentry.recalibration.flags import flag_share
 
 LEAST_STEPS = 50
-"""Steps before the share of flags says something."""
+"""Judged steps before the share of flags says something, and without which no watch ends."""
 MOST_GROWTH = 0.05
 """Of the degradation index, over a watch period."""
 _URGENT = (AlarmPriority.HIGH, AlarmPriority.CRITICAL)
@@ -46,10 +46,15 @@ def objections(watched: Watched, budget: float) -> list[str]:
             f"{share.share:.1%} of {share.steps} steps since the promotion are flagged (95 % interval {share.low:.1%} to "
             f"{share.high:.1%})."
         )
-    raised = [one for one in watched.alarms if one.event is AlarmEvent.RAISED and one.priority in _URGENT]
+    raised = [one for one in watched.alarms if _rises(one) and one.priority in _URGENT]
     if raised:
         found.append(f"An anomaly alarm of priority {raised[0].priority} rose.")
     known = watched.degradation
     if len(known) and (growth := float(known[-1] - known[0])) > MOST_GROWTH:
         found.append(f"The degradation index grew by {growth:.2f}.")
     return found
+
+
+def _rises(step: AlarmTransition) -> bool:
+    """Whether an alarm calls from now on: it was raised, or came back from a shelf or from out of service as it stands."""
+    return step.to_state is AlarmState.UNACKNOWLEDGED and step.from_state is not AlarmState.UNACKNOWLEDGED

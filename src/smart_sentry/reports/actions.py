@@ -20,14 +20,16 @@ _ORDER = {priority.value: -place for place, priority in enumerate(AlarmPriority)
 def by_urgency(alarms: Sequence[alarm_log.AlarmState]) -> tuple[alarm_log.AlarmState, ...]:
     """Alarms, the highest priority first; of one priority those that nobody has acknowledged, then the longest-standing."""
     waiting = (AlarmState.UNACKNOWLEDGED.value, AlarmState.RETURNED_UNACKNOWLEDGED.value)
-    return tuple(
-        sorted(alarms, key=lambda one: (_ORDER.get(one.priority, 1), one.state not in waiting, one.since, one.alarm_id))
-    )
+
+    def rank(one: alarm_log.AlarmState) -> tuple[int, bool, float, str]:
+        return _ORDER.get(one.priority, 1), one.state not in waiting, one.stands_since, one.alarm_id
+
+    return tuple(sorted(alarms, key=rank))
 
 
 def actions_of(
     kind: AssetType, status: AssetStatus, maintenance: MaintenanceWindow | None, alarms: Sequence[alarm_log.AlarmState],
-    baseline: BaselineFacts | None, why_missing: str,
+    baseline: BaselineFacts | None, why_missing: str, to_calibrate: bool,
 ) -> tuple[Action, ...]:  # fmt: skip
     """What to do, the most urgent first; one that says so where there is nothing.
 
@@ -35,10 +37,11 @@ def actions_of(
         kind: of the asset. status: as it stands. maintenance: when it is due.
         alarms: in the order of `by_urgency`. baseline: what it is held against.
         why_missing: why there is no health; empty where there is.
+        to_calibrate: whether nothing judges it, and nobody is at work on that.
     """
     found = _of_maintenance(kind, status, maintenance)
     found += [_of_alarm(alarm) for alarm in alarms]
-    if why_missing and status.system_state in ("IDLE", "CALIBRATED"):
+    if to_calibrate:
         found.append(Action("before health can be told", "Calibrate the asset on healthy operation.", why_missing))
     if baseline is not None and baseline.grade in _POOR:
         why = "; ".join(baseline.remarks) or "its acceptance report"

@@ -40,9 +40,9 @@ class Trend:
 
     Attributes:
         start, end: seconds since 1970 UTC.
-        seconds, health: (points,) health as the newest assessment up to each time told it; NaN before the first.
+        seconds, health: (points,) health as the newest assessment up to each time told it; NaN before the first with a score.
         spans: (key, from, to) of when alarms stood.
-        judged, flagged: readings assessed in it, and how many of them were flagged; of `counted_from`..end.
+        judged, flagged: readings with a score in it, and how many were flagged; of `counted_from`..end.
         counted_from: later than `start` where there are more readings than are counted.
     """
 
@@ -101,9 +101,9 @@ class SignalFigures:
         newest, mean, std, low, high: of the span; None without a number in it.
         count, missing: readings with and without a number.
         base_mean, base_std, base_low, base_high: of the calibration; None where the baseline has none.
-        compared: readings in the baseline's phase. compared_mean: theirs.
+        compared: readings in the baseline's phase, of a fast machine seconds of them. compared_mean: theirs.
         deviation: (compared_mean - base_mean) / base_std; None where that is not known.
-        outside: share of the compared readings beyond the calibration's least and greatest value, 0..1.
+        outside: share of what is compared beyond the calibration's least and greatest value, 0..1.
         seconds, lowest, middle, highest: (points,) of stretches of the span, for a chart; NaN where there is no number.
     """
 
@@ -244,6 +244,7 @@ class ReportContent:
 
     Attributes:
         asset_id, asset_type, description, cycle_meaning: what it is about.
+        cap_cycles: the longest remaining life that a failure model tells apart: as much, or any more.
         as_of: seconds since 1970 UTC: what was stored later is not in it.
         newest_reading: seconds; None without a reading.
         status: as GET /api/v1/monitoring/status tells it.
@@ -263,6 +264,7 @@ class ReportContent:
     asset_type: str
     description: str
     cycle_meaning: str
+    cap_cycles: int
     as_of: float
     newest_reading: float | None
     status: AssetStatus

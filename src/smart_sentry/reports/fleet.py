@@ -21,6 +21,7 @@ class FleetRow:
         status, maintenance, why_missing: as in `ReportContent`.
         worst: the most urgent alarm that is not normal.
         health_day_before: 24 hours before its newest assessment; None where there was none then.
+        cap_cycles: as in `ReportContent`.
     """
 
     status: AssetStatus
@@ -28,6 +29,7 @@ class FleetRow:
     why_missing: str
     worst: AlarmState | None
     health_day_before: float | None
+    cap_cycles: int
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,8 @@ def _row(source: ReportSource, batch: Batch, asset_id: str, until: float) -> Fle
         (found,) = batch.reports.health_at(asset_id, [its.stored.newest.time - DAY_SECONDS]).tolist()
         before = found if found == found else None
     alarms = by_urgency(its.stored.alarms)
-    return FleetRow(its.status, its.maintenance, its.why_missing, alarms[0] if alarms else None, before)
+    worst, cap = alarms[0] if alarms else None, its.kind.failure.rul_cap_cycles
+    return FleetRow(its.status, its.maintenance, its.why_missing, worst, before, cap)
 
 
 def _badness(row: FleetRow) -> tuple[float, bool, int, str]:

@@ -84,10 +84,13 @@ def content_of(
     costs, missing = costs_of(source.settings, its.status.prediction, its.kind.failure.horizon_cycles)
     content = ReportContent(
         asset_id=asset_id, asset_type=its.kind.name, description=its.kind.description, cycle_meaning=its.kind.cycle_meaning,
-        as_of=until, newest_reading=batch.reports.newest_reading(asset_id, until), status=its.status,
+        cap_cycles=its.kind.failure.rul_cap_cycles, as_of=until, status=its.status,
+        newest_reading=batch.reports.newest_reading(asset_id, until),
         state_known=its.stored.state.time <= until, maintenance=its.maintenance, alarms=alarms,
         trend=_trend(batch, its, until), happened=events_of(batch, asset_id, until, _HAPPENED),
-        actions=actions_of(its.kind, its.status, its.maintenance, alarms, baseline, its.why_missing),
+        actions=actions_of(
+            its.kind, its.status, its.maintenance, alarms, baseline, its.why_missing, _to_calibrate(its, until)
+        ),
         costs=costs, costs_missing=missing, baseline=baseline, model=its.judge.model, why_missing=its.why_missing,
     )  # fmt: skip
     return replace(content, details=_details(batch, its, asset_id, until, figures)) if details else content
@@ -99,7 +102,7 @@ def standing_of(source: ReportSource, batch: Batch, asset_id: str, until: float)
     Raises:
         UnknownAsset: nobody knows it, or its type is not configured.
     """
-    stored = stored_status(batch, asset_id, until)
+    stored = stored_status(batch, asset_id, until, until)
     kind = source.asset_types.get(stored.state.asset_type)
     if kind is None:
         raise UnknownAsset(asset_id)
@@ -127,6 +130,12 @@ def _why_missing(stored: StoredStatus, judge: Judge, status: AssetStatus) -> str
     return "no baseline is active, and no failure model judges this type"
 
 
+def _to_calibrate(its: Standing, until: float) -> bool:
+    """By what judged it at that time, not by the state that it is in at present; a calibration that runs since then is one."""
+    state = its.stored.state
+    return its.judge.version is None and not (state.state == "CALIBRATING" and state.time <= until)
+
+
 def _trend(batch: Batch, its: Standing, until: float) -> Trend | None:
     asset_id, newest = its.status.asset_id, its.stored.newest
     if newest is None:
@@ -137,9 +146,9 @@ def _trend(batch: Batch, its: Standing, until: float) -> Trend | None:
     start = max(oldest, min(end - DAY_SECONDS, back))
     counted_from = max(start, rows.time_of_last(asset_id, MOST_READ, until, judged=True) or start)
     seconds = np.linspace(start, end, TREND_POINTS)
-    health = rows.health_at(asset_id, seconds.tolist())
-    if its.judge.version is None:
-        health = np.full(len(seconds), np.nan)
+    health = np.full(len(seconds), np.nan)
+    if its.judge.version is not None:
+        health = rows.health_at(asset_id, seconds.tolist())
     judged, flagged = rows.judged_count(asset_id, counted_from, until)
     spans = tuple(rows.alarm_spans(asset_id, start, until))
     return Trend(start, end, seconds, health, spans, judged, flagged, counted_from)

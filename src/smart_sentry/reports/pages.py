@@ -11,7 +11,7 @@ from unicodedata import east_asian_width
 import numpy as np
 
 from smart_sentry import __version__
-from smart_sentry.contracts.monitoring import AssetStatus
+from smart_sentry.contracts.monitoring import AssetStatus, Prediction
 from smart_sentry.health.degradation import RISKS
 from smart_sentry.health.maintenance import LONGEST_TOLD, LONGEST_TOLD_HOURS
 from smart_sentry.reports.charts import Axes, chart, spans_of
@@ -21,6 +21,8 @@ from smart_sentry.stores.alarm_log import AlarmState
 
 _LONGEST_LINE = 170
 _ACTIONS, _EVENTS, _ALARMS = 4, 5, 4
+OTHER_ACTIONS = "most answer an open alarm, and the workbook has all of these"
+"""Where actions that are not shown come from: no file lists them as such."""
 _RISK_BANDS = ((75.0, 100.0, "low"), (50.0, 75.0, "moderate"), (25.0, 50.0, "high"), (0.0, 25.0, "critical"))
 
 
@@ -28,7 +30,7 @@ def executive(content: ReportContent, clock: Clock) -> dict[str, Any]:
     """The page of the executive report."""
     page = head(content, clock, "Executive report") | {
         "trend": trend_chart(content.trend, clock), "trend_note": trend_note(content, clock),
-        "actions": actions(content, _ACTIONS), "actions_more": more(len(content.actions), _ACTIONS, "action"),
+        "actions": actions(content, _ACTIONS), "actions_more": more(len(content.actions), _ACTIONS, "action", OTHER_ACTIONS),
         "happened": [event(one, clock) for one in content.happened[:_EVENTS]],
         "alarms": [alarm(one, clock) for one in content.alarms[:_ALARMS]],
         "alarms_more": more(len(content.alarms), _ALARMS, "open alarm"), "judge": judge(content, clock),
@@ -100,7 +102,7 @@ def remaining_life(content: ReportContent) -> str:
     """Remaining life in hours or cycles."""
     status = content.status
     if status.prediction is not None:
-        return f"{fixed(status.prediction.rul_cycles, 0)} cycles"
+        return cycles_text(status.prediction.rul_cycles, content.cap_cycles)
     if status.health is None or not status.baseline_established:
         return NOT_AVAILABLE
     return life_text(status)
@@ -117,13 +119,32 @@ def life_text(status: AssetStatus, *, short: bool = False) -> str:
     return hours_text(status.remaining_life_hours, short=short)
 
 
+def cycles_text(cycles: float, cap_cycles: int) -> str:
+    """A predicted remaining life: from the longest that a failure model tells apart on, it may be any more.
+
+    >>> cycles_text(12.4, 125), cycles_text(125.0, 125)
+    ('12 cycles', '125 cycles or more')
+    """
+    return f"{fixed(cycles, 0)} cycles{_or_more(cycles, cap_cycles)}"
+
+
+def interval_text(found: Prediction, cap_cycles: int) -> str:
+    """The interval of a predicted remaining life, in cycles."""
+    upper = found.rul_upper_cycles
+    return f"{fixed(found.rul_lower_cycles, 0)} to {fixed(upper, 0)}{_or_more(upper, cap_cycles)}"
+
+
+def _or_more(cycles: float, cap_cycles: int) -> str:
+    """What is added at the cap."""
+    return " or more" if cycles >= cap_cycles else ""
+
+
 def life_note(content: ReportContent) -> str:
     """What the remaining life rests on."""
     found = content.status.prediction
     if found is not None:
         warming = "; few readings yet" if found.warming else ""
-        interval = f"{fixed(found.rul_lower_cycles, 0)} to {fixed(found.rul_upper_cycles, 0)}"
-        return f"{interval}; a cycle is {content.cycle_meaning}{warming}"
+        return f"{interval_text(found, content.cap_cycles)}; a cycle is {content.cycle_meaning}{warming}"
     if content.status.degradation is not None and content.status.degradation >= 1.0:
         return "degradation has reached 1"
     if content.status.remaining_life_hours is None:
@@ -201,7 +222,7 @@ def alarm(one: AlarmState, clock: Clock) -> dict[str, str]:
     """An alarm that stands."""
     return {
         "priority": one.priority, "tone": _PRIORITY_TONES.get(one.priority, "unknown"), "key": cut(one.kind, 60),
-        "state": one.state.replace("_", " ").lower(), "since": clock.text(one.since), "text": cut(one.message, 120),
+        "state": one.state.replace("_", " ").lower(), "since": clock.text(one.stands_since), "text": cut(one.message, 120),
     }  # fmt: skip
 
 
@@ -219,14 +240,14 @@ def judge(content: ReportContent, clock: Clock) -> str:
     return f"Judged by nothing: {content.why_missing}."
 
 
-def more(count: int, shown: int, what: str) -> str:
-    """How many are not shown.
+def more(count: int, shown: int, what: str, where: str = "see the workbook") -> str:
+    """How many are not shown, and where they are.
 
     >>> more(7, 4, "alarm"), more(2, 4, "alarm")
     ('and 3 more alarms: see the workbook', '')
     """
     rest = count - shown
-    return f"and {rest:,} more {what}{'s' if rest > 1 else ''}: see the workbook" if rest > 0 else ""
+    return f"and {rest:,} more {what}{'s' if rest > 1 else ''}: {where}" if rest > 0 else ""
 
 
 def cut(text: str, longest: int = _LONGEST_LINE) -> str:

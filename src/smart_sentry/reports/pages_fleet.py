@@ -8,7 +8,7 @@ from typing import Any
 from smart_sentry import __version__
 from smart_sentry.health.degradation import RISKS
 from smart_sentry.reports.fleet import FleetContent, FleetRow
-from smart_sentry.reports.pages import cut, life_text, signed, tone
+from smart_sentry.reports.pages import cut, cycles_text, life_text, signed, tone
 from smart_sentry.reports.wording import NOT_AVAILABLE, Clock, fixed, hours_text
 
 
@@ -54,7 +54,7 @@ def _why(row: FleetRow) -> str:
 def _life(row: FleetRow) -> str:
     found = row.status.prediction
     if found is not None:
-        return f"{fixed(found.rul_cycles, 0)} cycles"
+        return cycles_text(found.rul_cycles, row.cap_cycles)
     if row.status.health is None:
         return "–"
     return life_text(row.status, short=True)

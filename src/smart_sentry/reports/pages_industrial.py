@@ -10,11 +10,13 @@ from smart_sentry import __version__
 from smart_sentry.reports.charts import Axes, chart, nice_range, spans_of
 from smart_sentry.reports.content import Costs, Explanation, ReportContent, Sensors, SignalFigures
 from smart_sentry.reports.pages import (
+    OTHER_ACTIONS,
     actions,
     alarm,
     cut,
     event,
     head,
+    interval_text,
     judge,
     maintenance,
     more,
@@ -40,7 +42,7 @@ def industrial(content: ReportContent, clock: Clock) -> dict[str, Any]:
         "gauge": None if content.status.health is None else content.status.health / 100.0,
         "summary": _summary(content, clock), "sensors": _sensors(content, clock),
         "explanation": _explanation(content, clock), "costs": _costs(content), "outlook": _outlook(content),
-        "actions": actions(content, _ACTIONS), "actions_more": more(len(content.actions), _ACTIONS, "action"),
+        "actions": actions(content, _ACTIONS), "actions_more": more(len(content.actions), _ACTIONS, "action", OTHER_ACTIONS),
         "audit": _audit(content, clock), "provenance": provenance(content, clock),
     })  # fmt: skip
 
@@ -255,8 +257,8 @@ def _outlook(content: ReportContent) -> list[tuple[str, str]]:
         return [("Outlook", f"{NOT_AVAILABLE}: {content.why_missing}")]
     if found is not None:
         return [
-            ("Predicted remaining life", f"{fixed(found.rul_cycles, 0)} cycles"),
-            ("Its 90 % interval", f"{fixed(found.rul_lower_cycles, 0)} to {fixed(found.rul_upper_cycles, 0)} cycles"),
+            ("Predicted remaining life", remaining_life(content)),
+            ("Its interval (cycles)", interval_text(found, content.cap_cycles)),
             ("One cycle", content.cycle_meaning), ("Maintenance", maintenance(content)),
         ]  # fmt: skip
     rows = [("Degradation now", f"{fixed(status.degradation, 3)} (0 is new, 1 is used up)")]

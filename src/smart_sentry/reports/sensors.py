@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from smart_sentry.assets import AssetType, Signal
 from smart_sentry.detection.baseline import Baseline, FeatureStatistics
+from smart_sentry.detection.calibration import GAP_FACTOR
+from smart_sentry.features.steps import StepMaker
 from smart_sentry.phases import Phase
 from smart_sentry.reports.columns import Edges, stretches, summarised
 from smart_sentry.reports.content import Sensors, SignalFigures
@@ -36,12 +38,14 @@ def sensors_of(
     if not len(read.seconds):
         return None
     phase = None if baseline is None else _steady_name(baseline)
-    compared = _in_phase(read.seconds, judged, phase)
+    columns = np.column_stack([_column(read, signal.name) for signal in kind.signals])
+    in_phase = _in_phase(read.seconds, judged, phase)
+    compared = _steps(kind, read.seconds[in_phase], columns[in_phase])
     statistics = None if baseline is None else baseline.steady.statistics
     points, edges = stretches(read.seconds, *span, POINTS)
     figures = tuple(
-        _figures(signal, kind, statistics, _column(read, signal.name), compared, (points, edges))
-        for signal in kind.signals
+        _figures(signal, kind, statistics, columns[:, place], compared[signal.name], (points, edges))
+        for place, signal in enumerate(kind.signals)
     )
     digest = hashlib.sha256(read.seconds.astype("<f8").tobytes())
     digest.update(np.ascontiguousarray(read.values, dtype="<f8").tobytes())
@@ -61,6 +65,17 @@ def _in_phase(seconds: FloatArray, judged: JudgedColumns, phase: str | None) -> 
     return np.asarray(mine[place] & (judged.seconds[place] == seconds))
 
 
+def _steps(kind: AssetType, seconds: FloatArray, values: FloatArray) -> dict[str, FloatArray]:
+    """Signal -> (steps,) what a baseline is learnt of: readings, or of a fast machine means over a second.
+
+    Single readings of a fast machine scatter ten times as wide as these means: most of a healthy one would be beyond them.
+    """
+    gap = np.diff(seconds, prepend=seconds[:1]) > GAP_FACTOR * kind.sampling_seconds
+    steps = StepMaker(kind).update(values, np.zeros(len(seconds), dtype=np.int64), gap)
+    sensors = zip(kind.sensor_names, steps.channels.T[: len(kind.sensor_names)], strict=True)
+    return dict(sensors) | dict(zip(kind.setting_names, steps.settings.T, strict=True))
+
+
 def _column(read: ReadColumns, name: str) -> FloatArray:
     if name in read.signals:
         return np.asarray(read.values[:, read.signals.index(name)])
@@ -68,13 +83,13 @@ def _column(read: ReadColumns, name: str) -> FloatArray:
 
 
 def _figures(
-    signal: Signal, kind: AssetType, statistics: FeatureStatistics | None, values: FloatArray, in_phase: BoolArray,
+    signal: Signal, kind: AssetType, statistics: FeatureStatistics | None, values: FloatArray, steps: FloatArray,
     chart: tuple[FloatArray, Edges],
 ) -> SignalFigures:  # fmt: skip
     known = values[np.isfinite(values)]
     mean, std, low, high = _moments(known)
     base = _baseline(statistics, f"{signal.name}_mean" if kind.is_fast else signal.name)
-    compared = values[in_phase & np.isfinite(values)]
+    compared = steps[np.isfinite(steps)]
     compared_mean = float(compared.mean()) if len(compared) else None
     deviation = outside = None
     if base is not None and compared_mean is not None:

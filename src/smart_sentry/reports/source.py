@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from smart_sentry.assets import AssetType
@@ -26,7 +28,8 @@ class Judge:
 
     Attributes:
         version: of the baseline or of the failure model; None: nothing does.
-        baseline: None where a failure model judges it, or nothing does. problem: why a baseline that is named cannot be read.
+        baseline: None where a failure model judges it, or nothing does.
+        problem: why the baseline that was active cannot be read; the one before it judges then, where there is one.
         activated: when and by whom it was made active; None where that was not written down.
     """
 
@@ -84,21 +87,15 @@ class ReportSource:
         if model is not None and _fits(model, kind):
             version = model.version if predicted is None else predicted.model_version
             return Judge(version, model=self._model_facts(version))
-        activated = [entry for entry in batch.baselines.history(asset_id) if entry.time <= until]
+        noted = batch.baselines.history(asset_id)
+        activated = [entry for entry in noted if entry.time <= until]
         if not activated and predicted is not None:
             return Judge(predicted.model_version, model=self._model_facts(predicted.model_version))
-        return self._condition(asset_id, kind, activated[-1] if activated else None)
-
-    def _condition(self, asset_id: str, kind: AssetType, activated: ActiveBaseline | None) -> Judge:
         files = BaselineStore(self.models_folder / kind.name / "baselines")
-        history = files.history(asset_id)
-        version = activated.version if activated is not None else history[-1] if history else None
-        if version is None:
-            return Judge(None)
-        try:
-            return Judge(version, files.load(asset_id, version), "", activated)
-        except (ModelUnavailable, ChecksumMismatch) as problem:
-            return Judge(None, None, f"baseline {version} cannot be read: {type(problem).__name__}", activated)
+        kept = files.history(asset_id)
+        if noted:
+            return _readable(files, asset_id, _as_of(kept, activated), activated)
+        return _readable(files, asset_id, kept, [], until)
 
     def _model_facts(self, version: str) -> ModelFacts:
         bundle = self.failure_model
@@ -126,6 +123,36 @@ def baseline_facts(judge: Judge) -> BaselineFacts | None:
         None if activated is None else activated.author, report.grade, report.readings, report.seconds,
         report.false_alarms, report.remarks, phases,
     )  # fmt: skip
+
+
+def _as_of(kept: Sequence[str], activated: Sequence[ActiveBaseline]) -> list[str]:
+    """The version that was active last, behind those that a service would fall back to; nothing before the first.
+
+    Args:
+        kept: versions in the order in which they became active, as their files tell.
+        activated: what the database says of the same, up to a time.
+    """
+    if not activated:
+        return []
+    active = activated[-1].version
+    return [*kept[: kept.index(active)], active] if active in kept else [active]
+
+
+def _readable(
+    files: BaselineStore, asset_id: str, versions: Sequence[str], activated: Sequence[ActiveBaseline],
+    until: float = math.inf,
+) -> Judge:  # fmt: skip
+    """Judges by the last version that can be read, as `BaselineStore.all_usable` does, and that was learnt up to a time."""
+    entries, problem = {entry.version: entry for entry in activated}, ""
+    for version in reversed(versions):
+        try:
+            baseline = files.load(asset_id, version)
+        except (ModelUnavailable, ChecksumMismatch) as broken:
+            problem = problem or f"baseline {version} cannot be read: {type(broken).__name__}"
+            continue
+        if datetime.fromisoformat(baseline.created).timestamp() <= until:
+            return Judge(version, baseline, problem, entries.get(version))
+    return Judge(None, None, problem)
 
 
 def _fits(model: Bundle, kind: AssetType) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -280,7 +281,7 @@ class _Sheets:
     def _text(self, sheet: Worksheet, row: int, column: int, text: str, style: Format | None = None) -> None:
         told = text if len(text) <= _LONGEST_TEXT else f"{text[:_LONGEST_TEXT]}… (cut: {len(text):,} characters)"
         if told:
-            sheet.write_string(row, column, told, style)
+            sheet.write_string(row, column, _as_text(told), style)
 
     def _days(self, seconds: float) -> float:
         """A time as Excel counts it, in the zone: days since 1900, without a zone of its own."""
@@ -290,6 +291,13 @@ class _Sheets:
             offset = self._clock.at(seconds).utcoffset()
             ahead = self._ahead[quarter] = 0.0 if offset is None else offset.total_seconds()
         return (seconds + ahead) / _DAY_SECONDS + _DAYS_1900_1970
+
+
+def _as_text(text: str) -> str:
+    """Text as XlsxWriter takes it for text: in constant memory it writes what begins and ends as a rich string does as it is."""
+    if text.startswith("<r>") and text.endswith("</r>"):
+        return f'<r><t xml:space="preserve">{escape(text, quote=False)}</t></r>'
+    return text
 
 
 def _window(content: ReportContent) -> tuple[float | str | None, str]:

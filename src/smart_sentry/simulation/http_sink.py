@@ -8,7 +8,7 @@ from collections.abc import Callable
 import httpx
 
 from smart_sentry.errors import ConfigurationError
-from smart_sentry.service_client import KEY_HEADER
+from smart_sentry.service_client import CONNECTIONS, KEY_HEADER
 from smart_sentry.simulation.events import Events
 
 ONE_PATH, BATCH_PATH = "/api/v1/data/simple", "/api/v1/data/batch"
@@ -57,7 +57,7 @@ class HttpSink:
         self.retried = 0
         self._named = {} if asset_type is None else {"asset_type": asset_type}
         self._batched, self._sleep, self._reachable = batched, sleep, True
-        self._client = httpx.Client(timeout=timeout_s, headers={KEY_HEADER: key} if key else {})
+        self._client = httpx.Client(timeout=timeout_s, limits=CONNECTIONS, headers={KEY_HEADER: key} if key else {})
 
     def send(self, events: Events) -> str | None:
         """Posts them; several at once only where the sink is batched."""

@@ -27,18 +27,19 @@ class KafkaSink:
 
     Args:
         address: kafka://HOST:PORT/TOPIC, several HOST:PORT with commas; without a topic it is `readings`. A topic that is
-            missing is made, with one partition.
+            missing is made.
         asset_type: of the asset.
         epoch: of the asset's life that these readings are.
+        partitions: of a topic that is made.
 
     Raises:
         ConfigurationError: the address is not such a one.
         KafkaUnavailable: Kafka does not answer.
     """
 
-    def __init__(self, address: str, asset_type: AssetType, epoch: int) -> None:
+    def __init__(self, address: str, asset_type: AssetType, epoch: int, partitions: int = 1) -> None:
         bootstrap, self._topic = parse_address(address)
-        ensure_topics(bootstrap, {self._topic: None})
+        ensure_topics(bootstrap, {self._topic: None}, if_new={self._topic: partitions})
         self.destination = f"kafka://{bootstrap}/{self._topic}"
         self._layout, self._epoch, self._sent = Layout(asset_type), epoch, 0
         self._producer = Producer(bootstrap, delivery_patience_s=_DELIVERY_PATIENCE_S)

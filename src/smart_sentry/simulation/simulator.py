@@ -93,7 +93,7 @@ def parse_start(text: str | None) -> datetime | None:
 
 def sink_for(
     to: str | None, out: Path | None, batch: int, echo: Callable[[str], None], key: str | None = None,
-    asset_type: AssetType | None = None, start: datetime | None = None,
+    asset_type: AssetType | None = None, start: datetime | None = None, partitions: int = 1,
 ) -> Sink:  # fmt: skip
     """The sink that was asked for: a service (with an API key, if it wants one), a topic of Kafka, a file, or none: the console.
 
@@ -105,6 +105,7 @@ def sink_for(
         key: API key of the service.
         asset_type: for Kafka.
         start: for Kafka: a run that names it has the same epoch each time; another one begins its epoch now.
+        partitions: for Kafka: of a topic that is made.
 
     Raises:
         ConfigurationError: both `to` and `out` are named, or one cannot be used.
@@ -115,7 +116,8 @@ def sink_for(
     if to is not None and asset_type is not None and to.startswith("kafka://"):
         from smart_sentry.simulation.kafka_sink import KafkaSink
 
-        return KafkaSink(to, asset_type, epoch=round((start or datetime.now(UTC)).timestamp() * 1e6))
+        epoch = round((start or datetime.now(UTC)).timestamp() * 1e6)
+        return KafkaSink(to, asset_type, epoch, partitions)
     if to is not None:
         from smart_sentry.simulation.http_sink import HttpSink
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, func, select
 
 from smart_sentry.contracts import alarms as words
 from smart_sentry.contracts.alarms import AlarmTransition
@@ -19,6 +19,8 @@ from smart_sentry.stores.tables import alarm_transitions, alarms
 _WORDS = {
     "from_state": words.AlarmState, "to_state": words.AlarmState, "event": words.AlarmEvent, "priority": words.AlarmPriority,
 }  # fmt: skip
+STANDS_SINCE = "stands_since"
+"""Among the details of an alarm: when it came into its state."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,7 @@ class AlarmState:
         kind: what it is about.
         priority: as the alarm policy names it.
         state: as ISA-18.2 names it.
-        since: when it came into this state, seconds since 1970 UTC.
+        since: of its last step, seconds since 1970 UTC: a call that is repeated and a comment are steps, too.
         message: for people.
         details: whatever else its life cycle must remember, e.g. when a shelving ends; JSON.
     """
@@ -44,6 +46,11 @@ class AlarmState:
     since: float
     message: str
     details: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def stands_since(self) -> float:
+        """When it came into this state, seconds since 1970 UTC; of rows from before that was noted, the time of the last step."""
+        return float(self.details.get(STANDS_SINCE, self.since))
 
 
 class AlarmLog:
@@ -65,7 +72,7 @@ class AlarmLog:
             self._connection.execute(alarm_transitions.insert(), [_as_row(transition) for transition in transitions])
 
     def current(self, asset_id: str | None = None, states: Collection[str] | None = None) -> list[AlarmState]:
-        """Alarms as they stand, the longest-standing first.
+        """Alarms as they stand, those that moved last at the end.
 
         Args:
             asset_id: None: of every asset.
@@ -76,6 +83,30 @@ class AlarmLog:
             query = query.where(alarms.c.asset_id == asset_id)
         if states is not None:
             query = query.where(alarms.c.state.in_(states))
+        return [_alarm(row) for row in self._connection.execute(query)]
+
+    def newest(
+        self, limit: int, *, asset_id: str | None = None, open_only: bool = False, every: bool = False
+    ) -> list[AlarmState]:
+        """Alarms as they stand, the newest first.
+
+        Args:
+            limit: most of them.
+            asset_id: None: of every asset.
+            open_only: those that are not normal, whichever occurrence of their alarm they are.
+            every: every occurrence of each alarm; else the newest one of each asset and kind.
+        """
+        over = alarms.c.state == words.AlarmState.NORMAL.value
+        # Where one fell as another rose, the one that rose is the newer.
+        order = (alarms.c.since.desc(), over, alarms.c.alarm_id.desc())
+        mine = [] if asset_id is None else [alarms.c.asset_id == asset_id]
+        query = select(alarms).where(*mine).order_by(*order).limit(limit)
+        if open_only:
+            query = query.where(~over)
+        elif not every:
+            place = func.row_number().over(partition_by=(alarms.c.asset_id, alarms.c.kind), order_by=order)
+            ranked = select(alarms.c.alarm_id, place.label("place")).where(*mine).subquery()
+            query = query.where(alarms.c.alarm_id.in_(select(ranked.c.alarm_id).where(ranked.c.place == 1)))
         return [_alarm(row) for row in self._connection.execute(query)]
 
     def find(self, alarm_id: str) -> AlarmState | None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Row, select
 
 from smart_sentry.stores.span import EVERYTHING, Span
 from smart_sentry.stores.tables import audit_log
@@ -35,10 +35,25 @@ class AuditLog:
         details = json.dumps(dict(entry.details), sort_keys=True, allow_nan=False)
         self._connection.execute(audit_log.insert().values(**vars(entry) | {"details": details}))
 
+    def newest(self, asset_id: str, actions: Sequence[str], until: float | None = None) -> AuditEntry | None:
+        """The last of some actions on an asset, up to a time (seconds since 1970 UTC, included; None: now)."""
+        query = select(*_COLUMNS).where(audit_log.c.asset_id == asset_id, audit_log.c.action.in_(actions))
+        if until is not None:
+            query = query.where(audit_log.c.time <= until)
+        row = self._connection.execute(query.order_by(audit_log.c.id.desc()).limit(1)).first()
+        return None if row is None else _entry(row)
+
     def history(self, span: Span = EVERYTHING, *, asset_id: str | None = None) -> list[AuditEntry]:
         """Entries of a stretch of time, about one asset or everything."""
-        query = select(*(audit_log.c[name] for name in AuditEntry.__dataclass_fields__))
+        query = select(*_COLUMNS)
         if asset_id is not None:
             query = query.where(audit_log.c.asset_id == asset_id)
         rows = self._connection.execute(span.of(query, audit_log))
-        return [AuditEntry(**dict(row._mapping) | {"details": json.loads(row.details)}) for row in rows]
+        return [_entry(row) for row in rows]
+
+
+_COLUMNS = [audit_log.c[name] for name in AuditEntry.__dataclass_fields__]
+
+
+def _entry(row: Row[Any]) -> AuditEntry:
+    return AuditEntry(**dict(row._mapping) | {"details": json.loads(row.details)})

@@ -114,7 +114,7 @@ class ReadingTable:
         return new
 
     def add_all(self, rows: ReadingRows) -> None:
-        """Stores readings of which the caller knows that none is stored yet: half the work of `add` on PostgreSQL.
+        """Stores readings of which the caller knows that none is stored yet: it holds no assets and asks for nothing.
 
         Raises:
             AlreadyStored: one is there, or comes twice. The transaction can only be undone.

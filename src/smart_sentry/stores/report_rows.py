@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, Select, Table, func, select
 
 from smart_sentry.contracts import alarms as words
-from smart_sentry.stores.alarm_log import AlarmState
+from smart_sentry.stores.alarm_log import STANDS_SINCE, AlarmState
 from smart_sentry.stores.layouts import Layouts, read_layouts, union
 from smart_sentry.stores.readings import VALUES
 from smart_sentry.stores.tables import (
@@ -119,9 +120,11 @@ class ReportRows:
         return self._count(readings, asset_id, None, until)
 
     def judged_count(self, asset_id: str, start: float, until: float) -> tuple[int, int]:
-        """How many readings were assessed in start <= time <= until, and how many of them were flagged."""
-        return self._count(assessments, asset_id, start, until), self._count(
-            assessments, asset_id, start, until, assessments.c.flag
+        """How many readings have a score in start <= time <= until, and how many were flagged."""
+        scored, flagged = assessments.c.score.is_not(None), assessments.c.flag
+        return (
+            self._count(assessments, asset_id, start, until, scored),
+            self._count(assessments, asset_id, start, until, flagged),
         )
 
     def log_counts(self, asset_id: str, until: float) -> dict[str, int]:
@@ -130,10 +133,12 @@ class ReportRows:
         return {table.name: self._count(table, asset_id, None, until) for table in tables}
 
     def health_at(self, asset_id: str, times: Sequence[float]) -> FloatArray:
-        """(times,) health as the newest assessment up to each time tells it, by the index; NaN before the first."""
-        found = np.full(len(times), np.nan)
+        """(times,) health as the newest assessment up to each time tells it, by the index; NaN before the first with a score."""
+        found, first = np.full(len(times), np.nan), self._first_scored(asset_id)
         mine = assessments.c.asset_id == asset_id
         for place, time in enumerate(times):
+            if first is None or time < first:
+                continue
             query = select(assessments.c.health).where(mine & (assessments.c.time <= time))
             health = self._connection.execute(
                 query.order_by(assessments.c.time.desc(), assessments.c.id.desc()).limit(1)
@@ -172,8 +177,8 @@ class ReportRows:
     ) -> Iterator[tuple[Any, ...]]:
         """(time, value of each signal, phase, score, flag, votes, health) of readings of start <= time <= until, oldest first.
 
-        No more than `at_once` rows are held. None stands where there is no number, and in the last five places of what was
-        not assessed.
+        No more than `at_once` rows are held. None stands where there is no number, in the last five places of what was not
+        assessed, and for the health of what came before the first score: it was stored as 100, and nobody had judged it.
         """
         its, said = readings.c, assessments.c
         same = (said.asset_id == its.asset_id) & (said.time == its.time) & (said.reading_id == its.reading_id)
@@ -181,19 +186,22 @@ class ReportRows:
             its.id, its.time, its.layout, its["values"], said.phase, said.score, said.flag, said.votes, said.health
         ).select_from(readings.outerjoin(assessments, same))
         layouts: Layouts = {}
-        last, begin = 0, start
+        last, begin, first = 0, start, self._first_scored(asset_id)
+        known_from = math.inf if first is None else first
         while True:
             newer = query.where(~((its.time == begin) & (its.id <= last)))
             rows = self._plain(_between(newer, readings, asset_id, begin, until).limit(at_once))
             if not rows:
                 return
-            ids, times, numbers, blobs, phase, score, *more = zip(*rows, strict=True)
+            ids, times, numbers, blobs, phase, score, flag, votes, told = zip(*rows, strict=True)
             last, begin = ids[-1], times[-1]
             if new := set(numbers) - layouts.keys():
                 layouts |= read_layouts(self._connection, new)
             values = _values(np.array(numbers), blobs, layouts, signals)
             scores = _numbers(np.array(score, dtype=np.float64))
-            yield from zip(times, *(_numbers(column) for column in values.T), phase, scores, *more, strict=True)
+            health = [its if time >= known_from else None for time, its in zip(times, told, strict=True)]
+            columns = (_numbers(column) for column in values.T)
+            yield from zip(times, *columns, phase, scores, flag, votes, health, strict=True)
 
     def signals(self, asset_id: str, start: float, until: float) -> tuple[str, ...]:
         """Names of the signals of the readings of start <= time <= until."""
@@ -213,10 +221,11 @@ class ReportRows:
         ]
         later = {state.alarm_id: state for state in known if state.since > until}
         earlier = self._last_steps(sorted(later), until)
-        then = [_as_of(later[step.alarm_id], step) for step in earlier]
+        since = self._since(sorted(later), until)
+        then = [_as_of(later[step.alarm_id], step, since.get(step.alarm_id, step.time)) for step in earlier]
         standing = [state for state in known if state.since <= until] + then
         standing = [state for state in standing if state.state != words.AlarmState.NORMAL.value]
-        return sorted(standing, key=lambda state: (state.since, state.alarm_id))
+        return sorted(standing, key=lambda state: (state.stands_since, state.alarm_id))
 
     def alarm_lives(self, asset_id: str, until: float) -> Iterator[AlarmLife]:
         """Every occurrence of an alarm up to a time, in the order of their names; one is held at a time."""
@@ -255,15 +264,32 @@ class ReportRows:
                 begun.setdefault(state.kind, max(start, state.since))
         return sorted(spans + [(key, time, until) for key, time in begun.items()], key=lambda span: (span[1], span[0]))
 
+    def _first_scored(self, asset_id: str) -> float | None:
+        """Time of the oldest assessment with a score: what came before it was judged by nothing, and its health says nothing."""
+        mine = (assessments.c.asset_id == asset_id) & assessments.c.score.is_not(None)
+        query = select(assessments.c.time).where(mine).order_by(assessments.c.time).limit(1)
+        found = self._connection.execute(query).scalar()
+        return None if found is None else float(found)
+
     def _last_steps(self, alarm_ids: Sequence[str], until: float) -> list[Any]:
         found: list[Any] = []
-        for first in range(0, len(alarm_ids), _IDS_A_QUERY):
-            mine = alarm_transitions.c.alarm_id.in_(alarm_ids[first : first + _IDS_A_QUERY])
+        for mine in _parts(alarm_ids):
             last = select(func.max(alarm_transitions.c.id)).where(mine, alarm_transitions.c.time <= until)
             query = select(alarm_transitions).where(
                 alarm_transitions.c.id.in_(last.group_by(alarm_transitions.c.alarm_id))
             )
             found += self._connection.execute(query).all()
+        return found
+
+    def _since(self, alarm_ids: Sequence[str], until: float) -> dict[str, float]:
+        """Alarm -> when it came into the state that it was in: its last step that led to another one."""
+        found: dict[str, float] = {}
+        its = alarm_transitions.c
+        for mine in _parts(alarm_ids):
+            query = select(its.alarm_id, func.max(its.time)).where(
+                mine, its.time <= until, its.from_state != its.to_state
+            )
+            found |= {alarm: float(time) for alarm, time in self._connection.execute(query.group_by(its.alarm_id))}
         return found
 
     def _plain(self, query: Select[Any]) -> Sequence[tuple[Any, ...]]:
@@ -289,6 +315,12 @@ class ReportRows:
 def _between(query: Select[Any], table: Table, asset_id: str, start: float, until: float) -> Select[Any]:
     mine = query.where(table.c.asset_id == asset_id, table.c.time >= start, table.c.time <= until)
     return mine.order_by(table.c.time, table.c.id)
+
+
+def _parts(alarm_ids: Sequence[str]) -> Iterator[Any]:
+    """That a transition is of one of some alarms, for so many at a time as a query takes."""
+    for first in range(0, len(alarm_ids), _IDS_A_QUERY):
+        yield alarm_transitions.c.alarm_id.in_(alarm_ids[first : first + _IDS_A_QUERY])
 
 
 def _numbers(column: FloatArray) -> list[float | None]:
@@ -321,10 +353,10 @@ def _next(life: AlarmLife | None, step: words.AlarmTransition) -> AlarmLife:
     return replace(life, calls=life.calls + int(called))
 
 
-def _as_of(state: AlarmState, step: Any) -> AlarmState:
+def _as_of(state: AlarmState, step: Any, since: float) -> AlarmState:
     """An alarm as a transition left it; whether its condition stands is then told by its state alone."""
     active = step.to_state in (words.AlarmState.UNACKNOWLEDGED.value, words.AlarmState.ACKNOWLEDGED.value)
-    details = {"score": step.score, "active": active}
+    details = {"score": step.score, "active": active, STANDS_SINCE: since}
     return replace(
         state, priority=step.priority, state=step.to_state, since=step.time, message=step.reason, details=details
     )

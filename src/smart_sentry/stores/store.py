@@ -30,6 +30,7 @@ from smart_sentry.stores.audit import AuditLog
 from smart_sentry.stores.baseline_index import BaselineIndex
 from smart_sentry.stores.bulk import hold_assets
 from smart_sentry.stores.commands import CommandTable
+from smart_sentry.stores.connections import Connections
 from smart_sentry.stores.drift_findings import DriftFindings
 from smart_sentry.stores.engine import make_engine, parse_url, without_secrets
 from smart_sentry.stores.layouts import forget_layouts
@@ -104,6 +105,7 @@ class Store:
         try:
             self._engine = make_engine(parsed, busy_seconds)
             event.listen(self._engine, "rollback", forget_layouts)
+            self._connections = None if self._sqlite else Connections(self._engine)
             self._writer = SqliteWriter(self._engine, busy_seconds) if self._sqlite else None
         except OSError as error:
             raise self._unavailable(error) from error
@@ -180,6 +182,14 @@ class Store:
         """Whether transactions that write end in the order in which they begin, so that numbers of rows show up in order."""
         return self._sqlite
 
+    def abandon(self) -> None:
+        """Ends every transaction with StoreUnavailable, also those that wait for a server that says nothing, and lets none begin.
+
+        For a process that has to end. SQLite waits for others no longer than `busy_seconds` anyhow.
+        """
+        if self._connections is not None:
+            self._connections.cut()
+
     def close(self) -> None:
         """Closes every connection that is not in use."""
         if self._writer is not None:
@@ -223,7 +233,11 @@ class Store:
     @contextmanager
     def _telling_failures(self) -> Iterator[None]:
         driver: Any = self._engine.dialect.loaded_dbapi
-        unusable = (driver.OperationalError, driver.InterfaceError)
+        unusable: tuple[Any, ...] = (driver.OperationalError, driver.InterfaceError)
+        if (
+            not self._sqlite
+        ):  # a standby, or a server that was told to let nobody write: psycopg calls that an internal error
+            unusable = (*unusable, driver.errors.ReadOnlySqlTransaction)
         try:
             yield
         except (driver.DatabaseError, driver.InterfaceError, DBAPIError) as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException
@@ -18,6 +19,8 @@ CLIENT_LOG.addHandler(
     logging.NullHandler()
 )  # whoever sets logging up hears the clients; a command says it in its own words
 ANSWER_PATIENCE_S = 10.0
+_NEW_TOPIC = {"message.timestamp.type": "LogAppendTime"}
+"""A reading's clock is held against that of its message: it must be the broker's, not its sender's own."""
 
 
 class KafkaUnavailable(SmartSentryError):
@@ -60,14 +63,16 @@ def partitions_of(bootstrap: str, topic: str, patience_s: float = ANSWER_PATIENC
 
 
 def ensure_topics(
-    bootstrap: str, wanted: Mapping[str, int | None], patience_s: float = ANSWER_PATIENCE_S
-) -> dict[str, int]:
-    """Makes the topics that are missing.
+    bootstrap: str, wanted: Mapping[str, int | None], patience_s: float = ANSWER_PATIENCE_S, *,
+    if_new: Mapping[str, int] = MappingProxyType({}),
+) -> dict[str, int]:  # fmt: skip
+    """Makes the topics that are missing; their messages bear the broker's time.
 
     Args:
         bootstrap: `host:port` of Kafka.
-        wanted: topic -> partitions; None: as many as it has, one for a new one.
+        wanted: topic -> partitions; None: as many as it has.
         patience_s: for each answer.
+        if_new: topic -> partitions where it is made and `wanted` names no number; else it gets one.
 
     Returns:
         topic -> partitions that it has.
@@ -84,8 +89,9 @@ def ensure_topics(
                 f"topic {topic}", f"it has {there[topic]} partitions, {partitions} are asked for",
                 "Leave the number away, or name another topic: other partitions would tear an asset's readings apart.",
             )  # fmt: skip
-    missing = {topic: partitions or 1 for topic, partitions in wanted.items() if topic not in there}
-    made = admin.create_topics([NewTopic(topic, number) for topic, number in missing.items()]) if missing else {}
+    missing = {topic: partitions or if_new.get(topic, 1) for topic, partitions in wanted.items() if topic not in there}
+    new = [NewTopic(topic, number, config=_NEW_TOPIC) for topic, number in missing.items()]
+    made = admin.create_topics(new) if new else {}
     for topic, done in made.items():
         try:
             done.result(timeout=patience_s)

@@ -20,7 +20,7 @@ from smart_sentry.stream.sources import Clock, Replay, limited, of_dataset, of_f
 
 SIMULATOR = "simulator"
 _FILES = (".csv", ".parquet")
-_SHOWN_DETAIL = 100
+_SHOWN_DETAIL, _SHOWN_PLACES = 100, 10
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class ReplayRequest:
         speed: 1 is real time, 0 flat out.
         limit: most readings; None: all.
         encoding: name of a form of values.
-        partitions: of a new topic of readings.
+        partitions: of the topic of readings; None: as many as it has, or as the settings say where it is made.
         bootstrap: of Kafka; None: as the settings say.
         topic, dead_letters_topic: made where they are missing.
     """
@@ -78,7 +78,8 @@ def run_replay(request: ReplayRequest, settings: Settings) -> str:
     form = _form(request.encoding)
     bootstrap = bootstrap_of(settings, request.bootstrap)
     replay = limited(_replay(request, settings), request.limit)
-    made = ensure_topics(bootstrap, {request.topic: request.partitions, request.dead_letters_topic: None})
+    wanted, if_new = {request.topic: request.partitions, request.dead_letters_topic: None}, settings.kafka_partitions
+    made = ensure_topics(bootstrap, wanted, if_new={request.topic: if_new})
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     producer = Producer(bootstrap)
     try:
@@ -157,7 +158,8 @@ def list_dead_letters(
 def _cells(letter: DeadLetter) -> Iterator[str]:
     key = (letter.original.key or b"").decode(errors="replace")
     place = f"{letter.topic}[{letter.source_partition}]@{letter.source_offset}"
-    for text in (letter.refused_at, place, key, letter.reason, letter.detail[:_SHOWN_DETAIL]):
+    detail = f"({letter.missing_bytes} bytes are missing) {letter.detail}" if letter.missing_bytes else letter.detail
+    for text in (letter.refused_at, place, key[:_SHOWN_DETAIL], letter.reason, detail[:_SHOWN_DETAIL]):
         yield "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in text)
 
 
@@ -167,7 +169,7 @@ def replay_dead_letters(
     """Sends dead letters back.
 
     Returns:
-        one line: how many.
+        one line: how many, and which cannot be.
 
     Raises:
         KafkaUnavailable: Kafka does not answer.
@@ -177,7 +179,11 @@ def replay_dead_letters(
     producer = Producer(found)
     try:
         with DeadLetters(found, topic) as letters:
-            count = letters.send_back(producer, islice(letters.read(), limit), readings_topic)
+            done = letters.send_back(producer, islice(letters.read(), limit), readings_topic)
     finally:
         producer.close()
-    return f"{count} dead letters of {topic} sent back"
+    said = f"{done.count} dead letters of {topic} sent back"
+    if not done.refused:
+        return said
+    places = ", ".join(done.refused[:_SHOWN_PLACES]) + (", ..." if len(done.refused) > _SHOWN_PLACES else "")
+    return f"{said}; {len(done.refused)} not, as they were too large to be kept whole: {places}. Send these from their source."

@@ -7,23 +7,28 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain
 from typing import Any
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from smart_sentry.stream.json_form import read_json
-from smart_sentry.stream.layouts import Layouts
+from smart_sentry.stream.layouts import NAMED_FIELDS, Layouts
 from smart_sentry.stream.messages import (
     EVENT_TYPE,
     JSON_CONTENT,
     PACKED_CONTENT,
+    SENT_BACK,
     SPEC_VERSION,
+    UNREADABLE_HEADERS,
     Incoming,
     MessageRefused,
     Readings,
     Reason,
     Refusal,
+    headers_of,
 )
 from smart_sentry.stream.packed_form import layout_of_packed, mistakes_of, read_packed
 
@@ -34,6 +39,7 @@ MOST_ID_CHARACTERS = 256
 _TEXT = re.compile(r"[^\x00-\x1f\x7f]+")
 _EVENT_TYPE, _SPEC_VERSION = EVENT_TYPE.encode(), SPEC_VERSION.encode()
 _KEPT_NAMES = 65_536
+_UNREADABLE = "expected the names of headers in UTF-8, found one that is not"
 
 
 @dataclass(frozen=True)
@@ -43,10 +49,12 @@ class Decoded:
     Attributes:
         readings: one for each asset type that occurs, by name; rows stand in the order of the batch.
         refusals: messages that are no readings, in the order of the batch.
+        sent_back: positions of those that were dead letters.
     """
 
     readings: tuple[Readings, ...]
     refusals: tuple[Refusal, ...]
+    sent_back: tuple[int, ...] = ()
 
 
 def decode_batch(messages: Sequence[Incoming], layouts: Layouts) -> Decoded:
@@ -60,17 +68,25 @@ def decode_batch(messages: Sequence[Incoming], layouts: Layouts) -> Decoded:
     records: defaultdict[type, list[tuple[int, str, Any]]] = defaultdict(list)
     packed: defaultdict[bytes, list[tuple[int, str, str, bytes]]] = defaultdict(list)
     usual: Any = None  # what follows the id in the headers of nearly every message of a sender
-    usually_json = False
+    usually_json = usually_back = False
+    sent_back: list[int] = []
     for position, message in enumerate(messages):
         try:
-            headers = message.headers()
+            try:
+                headers = headers_of(message)
+            except UNREADABLE_HEADERS:
+                refusals.append(Refusal(position, Reason.WRONG_HEADERS, _UNREADABLE, headers_unreadable=True))
+                continue
             if headers and headers[0][0] == "ce_id" and headers[1:] == usual:
-                reading_id, is_json = _reading_id(headers[0][1]), usually_json
+                reading_id, is_json, is_back = _reading_id(headers[0][1]), usually_json, usually_back
             else:
                 reading_id, is_json = _attributes(headers)
+                is_back = any(name == SENT_BACK for name, _ in headers)
                 tail = list(headers)[1:]
                 if headers[0][0] == "ce_id" and all(name != "ce_id" for name, _ in tail):
-                    usual, usually_json = tail, is_json
+                    usual, usually_json, usually_back = tail, is_json, is_back
+            if is_back:
+                sent_back.append(position)
             asset_id, value = _asset_of(message.key()), message.value()
             if not value:
                 raise MessageRefused(Reason.EMPTY, "expected a reading, found no value")
@@ -94,7 +110,7 @@ def decode_batch(messages: Sequence[Incoming], layouts: Layouts) -> Decoded:
         parts[layout.name].append(_of_packed(layout.name, record, rows, refusals))
     merged = (_in_order(of_type) for _, of_type in sorted(parts.items()))
     refusals.sort(key=lambda refusal: refusal.position)
-    return Decoded(tuple(readings for readings in merged if len(readings)), tuple(refusals))
+    return Decoded(tuple(readings for readings in merged if len(readings)), tuple(refusals), tuple(sent_back))
 
 
 def _attributes(headers: Any) -> tuple[str, bool]:
@@ -150,17 +166,26 @@ def _text(given: bytes, most: int, what: str, reason: Reason) -> str:
 
 def _of_records(name: str, found: list[tuple[int, str, Any]]) -> Readings:
     positions, reading_ids, records = zip(*found, strict=True)
-    asset_ids, times, epochs, sequences, *values = zip(*map(msgspec.structs.astuple, records), strict=True)
+    rows = list(map(msgspec.structs.astuple, records))
     return Readings(
         name,
-        list(asset_ids),
+        [row[0] for row in rows],
         list(reading_ids),
-        np.array([time.timestamp() for time in times], dtype=np.float64),
-        np.array(epochs, dtype=np.int64),
-        np.array(sequences, dtype=np.int64),
-        np.ascontiguousarray(np.array(values, dtype=np.float64).T),  # None becomes NaN
+        np.array([row[1].timestamp() for row in rows], dtype=np.float64),
+        np.array([row[2] for row in rows], dtype=np.int64),
+        np.array([row[3] for row in rows], dtype=np.int64),
+        _values_of([row[len(NAMED_FIELDS) :] for row in rows]),
         np.array(positions, dtype=np.int64),
     )
+
+
+def _values_of(rows: Sequence[tuple[float | None, ...]]) -> NDArray[np.float64]:
+    """(rows, signals) NaN where there is no number."""
+    try:
+        flat = np.fromiter(chain.from_iterable(rows), np.float64, len(rows) * len(rows[0]))
+    except TypeError:  # None is among them, which takes several times as long
+        return np.array(rows, dtype=np.float64)
+    return flat.reshape(len(rows), -1)
 
 
 def _of_packed(

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
@@ -21,6 +22,7 @@ from smart_sentry.assets import AssetType
 from smart_sentry.errors import IngestBusy, NotPublished, SmartSentryError
 from smart_sentry.stream.broker import KafkaUnavailable, ensure_topics
 from smart_sentry.stream.encoding import encode
+from smart_sentry.stream.epochs import RisingEpochs
 from smart_sentry.stream.layouts import Layout
 from smart_sentry.stream.messages import Form, Readings, dead_letters_of
 from smart_sentry.stream.producer import NotDelivered, Producer
@@ -46,21 +48,40 @@ class _Job:
     done: Future[None]
 
 
+@dataclass(frozen=True)
+class PublishCounts:
+    """What became of readings.
+
+    Attributes:
+        published: that Kafka acknowledged.
+        failed: that it did not, or not in time.
+        refused: since too many waited already.
+        waiting_bytes: of those that wait, or are under way.
+    """
+
+    published: int
+    failed: int
+    refused: int
+    waiting_bytes: int
+
+
 class GroupPublisher:
     """Numbers readings by their arrival and publishes them; any number of threads may call it.
 
-    A caller's readings get one epoch, the microsecond of their arrival, which rises from caller to caller also where the clock
-    stands still or goes back; within it `sequence` is as the caller gave it. So nothing is ever stale for coming late: what is
-    there twice is told by its id alone.
+    A caller's readings get one epoch, the microsecond of their arrival, which rises from caller to caller and from start to start
+    also where the clock stands still or goes back; within it `sequence` is as the caller gave it. So nothing is ever stale for
+    coming late: what is there twice is told by its id alone.
 
     Args:
         bootstrap: `host:port` of Kafka.
         topic: of the readings; made where it is missing, with that of its dead letters.
         asset_types: of the readings.
         source: for the header ce_source.
+        partitions: of the topic of readings where it is made.
         clock: seconds since 1970 UTC.
         patience_s: for an acknowledgement.
         most_waiting_bytes: that are held; one caller alone may exceed it.
+        epochs_file: as of `RisingEpochs`.
 
     Raises:
         ConfigurationError: a signal has the name of a field of every message.
@@ -68,15 +89,18 @@ class GroupPublisher:
 
     def __init__(
         self, bootstrap: str, topic: str, asset_types: Iterable[AssetType], source: str, *,
-        clock: Callable[[], float] = time.time, patience_s: float = PATIENCE_S,
-        most_waiting_bytes: int = MOST_WAITING_BYTES,
+        partitions: int = 1, clock: Callable[[], float] = time.time, patience_s: float = PATIENCE_S,
+        most_waiting_bytes: int = MOST_WAITING_BYTES, epochs_file: Path | None = None,
     ) -> None:  # fmt: skip
         self._bootstrap, self._topic, self._source = bootstrap, topic, source
         self._layouts = {one.name: Layout(one) for one in asset_types}
-        self._clock, self._patience_s, self._most = clock, patience_s, most_waiting_bytes
+        self._partitions = partitions
+        self._patience_s, self._most = patience_s, most_waiting_bytes
         self._jobs: deque[_Job] = deque()
         self._change = threading.Condition()
-        self._rows = self._bytes = self._last = 0
+        self._epochs = RisingEpochs(clock, epochs_file)
+        self._rows = self._bytes = 0
+        self._published = self._failed = self._refused = 0
         self._closing = False
         self._producer: Producer | None = None
         self._thread = threading.Thread(target=self._run, name="publisher", daemon=True)
@@ -100,14 +124,21 @@ class GroupPublisher:
             if self._closing:
                 raise NotPublished("the service is ending.", RETRY_AFTER_S)
             if self._bytes and self._bytes + size > self._most:
+                self._refused += rows
                 raise IngestBusy(self._rows, rows, _BUSY_AFTER_S)
-            self._last = max(self._last + 1, round(self._clock() * 1e6))
-            numbered = [replace(one, epochs=np.full(len(one), self._last, dtype=np.int64)) for one in readings]
+            epoch = self._epochs.next()
+            numbered = [replace(one, epochs=np.full(len(one), epoch, dtype=np.int64)) for one in readings]
             job = _Job(numbered, rows, size, Future())
             self._jobs.append(job)
             self._rows, self._bytes = self._rows + rows, self._bytes + size
             self._change.notify()
         return job.done
+
+    @property
+    def counts(self) -> PublishCounts:
+        """What became of readings since it began."""
+        with self._change:
+            return PublishCounts(self._published, self._failed, self._refused, self._bytes)
 
     def close(self) -> None:
         """Sends what waits, as far as Kafka takes it, and ends."""
@@ -125,6 +156,7 @@ class GroupPublisher:
                 _log.exception("a pass of %d requests failed", len(jobs))
                 problem = error
             with self._change:
+                self._count(jobs, delivered=problem is None)
                 self._let_go(jobs)
             for job in jobs:
                 if problem is None:
@@ -150,6 +182,13 @@ class GroupPublisher:
                         self._let_go([job])
             return jobs
 
+    def _count(self, jobs: Sequence[_Job], *, delivered: bool) -> None:
+        rows = sum(job.rows for job in jobs)
+        if delivered:
+            self._published += rows
+        else:
+            self._failed += rows
+
     def _let_go(self, jobs: Sequence[_Job]) -> None:
         self._rows -= sum(job.rows for job in jobs)
         self._bytes -= sum(job.size for job in jobs)
@@ -172,7 +211,8 @@ class GroupPublisher:
 
     def _new_producer(self) -> Producer:
         """Where Kafka is away, this says so sooner than a message that is not acknowledged."""
-        ensure_topics(self._bootstrap, {self._topic: None, dead_letters_of(self._topic): None}, _TOPIC_PATIENCE_S)
+        wanted = {self._topic: None, dead_letters_of(self._topic): None}
+        ensure_topics(self._bootstrap, wanted, _TOPIC_PATIENCE_S, if_new={self._topic: self._partitions})
         self._producer = Producer(
             self._bootstrap, linger_ms=_LINGER_MS, delivery_patience_s=self._patience_s,
             request_patience_s=self._patience_s,

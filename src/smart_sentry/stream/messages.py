@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from operator import methodcaller
 from typing import Any, Protocol
 
 import numpy as np
@@ -21,6 +22,8 @@ SPEC_VERSION = "1.0"
 JSON_CONTENT = "application/json"
 PACKED_CONTENT = "application/vnd.smart-sentry.reading"
 """Values of the header content-type."""
+SENT_BACK = "dead-letter-sent-back"
+"""Header of a dead letter that was sent back: its number may be far behind, so the database is asked whether its id is new."""
 
 Headers = list[tuple[str, bytes]]
 _MOST_DETAIL = 500
@@ -44,6 +47,7 @@ class Reason(StrEnum):
     UNKNOWN_VERSION = "unknown_version"
     UNKNOWN_CONTENT = "unknown_content"
     UNKNOWN_TYPE = "unknown_type"
+    OTHER_TYPE = "other_type"
     WRONG_UTF8 = "wrong_utf8"
     WRONG_JSON = "wrong_json"
     WRONG_LENGTH = "wrong_length"
@@ -59,11 +63,13 @@ class Refusal:
         position: in the batch.
         reason: for counting.
         detail: what was expected and what came, for people.
+        headers_unreadable: whether Kafka's client cannot give the message's headers: nobody may ask for them again.
     """
 
     position: int
     reason: Reason
     detail: str
+    headers_unreadable: bool = False
 
 
 class MessageRefused(Exception):
@@ -72,6 +78,14 @@ class MessageRefused(Exception):
     def __init__(self, reason: Reason, detail: str) -> None:
         self.reason, self.detail = reason, detail[:_MOST_DETAIL]
         super().__init__(detail)
+
+
+UNREADABLE_HEADERS = (SystemError, UnicodeDecodeError)
+"""What Kafka's client raises where the name of a message's header is not UTF-8. It must not be asked for them again: the list
+that it then gives lacks a name, which ends the process."""
+headers_of = methodcaller("headers")
+"""Asks a message for its headers. A plain call in a loop is not safe: Python 3.11 makes it a shortcut that overlooks the error,
+and the first look into the list ends the process."""
 
 
 class Incoming(Protocol):

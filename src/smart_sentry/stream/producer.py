@@ -17,7 +17,9 @@ from smart_sentry.stream.messages import Outgoing
 DELIVERY_PATIENCE_S = 30.0
 """A message that is not acknowledged within this is reported as failed."""
 _REQUEST_PATIENCE_S = 10.0
-_LINGER_MS = 20
+MOST_MESSAGE_BYTES = 1_000_000
+"""Of key, value, headers and what frames them; more is refused before it is sent, and a broker takes no more by default."""
+_LINGER_MS = 5
 _QUEUED_MESSAGES, _QUEUED_KB = 100_000, 65_536
 _SERVED_EVERY = 500
 _FULL_WAIT_S = 0.1
@@ -91,6 +93,7 @@ class Producer:
             "partitioner": "murmur2_random",
             "compression.type": compression,
             "linger.ms": linger_ms,
+            "message.max.bytes": MOST_MESSAGE_BYTES,
             "request.timeout.ms": round(request_patience_s * 1000),
             "socket.timeout.ms": round(request_patience_s * 1000),
             "delivery.timeout.ms": max(round(delivery_patience_s * 1000), linger_ms + 1),

@@ -51,6 +51,17 @@ class SequenceGate:
         """Whether a reading of an asset has come."""
         return asset_id in self._slot_of
 
+    def forget(self, asset_id: str | None) -> None:
+        """Forgets an asset, or all (None): its numbers may come anew."""
+        slot = self._slot_of.pop(asset_id, None) if asset_id is not None else slice(None)
+        if slot is None:
+            return
+        if asset_id is None:
+            self._slot_of.clear()
+        self._epoch, self._highest = np.delete(self._epoch, slot), np.delete(self._highest, slot)
+        self._come = np.delete(self._come, slot)
+        self._slot_of = {asset: place for place, asset in enumerate(self._slot_of)}  # in the order of their slots
+
     def snapshot(self) -> dict[str, Any]:
         """A copy of the state."""
         count = len(self._slot_of)

@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka import TIMESTAMP_CREATE_TIME, Consumer, KafkaException, TopicPartition
 
 from smart_sentry.errors import SmartSentryError
 from smart_sentry.stream.broker import client_settings, sentence_of
@@ -19,10 +19,12 @@ from smart_sentry.stream.messages import READINGS_TOPIC
 
 _log = logging.getLogger(__name__)
 GROUP = "smart-sentry-workers"
+SENDERS_CLOCK = TIMESTAMP_CREATE_TIME
+"""Kind of a message's time: its sender's, not the broker's."""
 MOST_MESSAGES = 5000
 """Of one batch."""
-_WAIT_S, _CYCLE_S, _ANSWER_S = 0.1, 0.02, 10.0
-"""For a first message; from one batch to the next; for an answer of Kafka."""
+_WAIT_S, _CYCLE_S, _ANSWER_S, _SHORT_ANSWER_S = 0.1, 0.02, 10.0, 1.0
+"""For a first message; from one batch to the next; for an answer of Kafka, and for one that is not needed."""
 _QUEUED_KB = 65_536
 _STATISTICS_MS = 5000
 """How often the client says which brokers answer."""
@@ -150,13 +152,28 @@ class GroupConsumer:
             self._consumer.commit(offsets=[TopicPartition(self._topic, partition, offset)], asynchronous=True)
         except KafkaException as error:
             _log.warning("kafka took no offset, so its lag is wrong for a while: %s", sentence_of(error))
-        with suppress(KafkaException):  # what the client has heard of last; it asks nobody
-            _, end = self._consumer.get_watermark_offsets(TopicPartition(self._topic, partition), cached=True)
-            return max(int(end) - offset, 0)
+        return self.waiting(partition, offset)
+
+    def waiting(self, partition: int, offset: int, *, ask: bool = False) -> int | None:
+        """Messages that wait in a partition from an offset on; None: not known.
+
+        Args:
+            partition, offset: which.
+            ask: Kafka itself, for a second at most: the client hears nothing of a partition that is held.
+        """
+        with suppress(KafkaException):
+            place = TopicPartition(self._topic, partition)
+            _, end = self._consumer.get_watermark_offsets(place, timeout=_SHORT_ANSWER_S, cached=not ask)
+            return None if end < 0 else max(int(end) - offset, 0)
         return None
 
-    def demand_reachable(self, partition: int, offset: int) -> None:
+    def demand_reachable(self, partition: int, position: int, offset: int) -> None:
         """The topic must still be the one that the database knows.
+
+        Args:
+            partition: which.
+            position: of the first message that the stored state has not seen.
+            offset: of the first message that the database does not have.
 
         Raises:
             TopicMadeAnew: it ends before the offset.
@@ -175,6 +192,11 @@ class GroupConsumer:
             _log.error(
                 "%s[%d]: Kafka has deleted messages %d to %d before they were read; going on at %d",
                 self._topic, partition, offset, first - 1, first,
+            )  # fmt: skip
+        elif position < first:
+            _log.warning(
+                "%s[%d]: Kafka has deleted messages %d to %d, which the stored state has not seen: windows and damage lack them",
+                self._topic, partition, position, first - 1,
             )  # fmt: skip
 
     def close(self) -> None:

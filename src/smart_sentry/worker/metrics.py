@@ -81,6 +81,10 @@ class WorkerMetrics:
         self._waiting = Gauge(
             "smart_sentry_stream_waiting_partitions", "Partitions that wait for the database", registry=self.registry
         )
+        self._held = Counter(
+            "smart_sentry_stream_held_seconds_total", "Seconds in which a worker read nothing since the database kept it waiting",
+            registry=self.registry,
+        )  # fmt: skip
         self._up = Gauge(
             "smart_sentry_stream_up", "1 where a server that the worker needs answered last", ["system"],
             registry=self.registry,
@@ -129,6 +133,10 @@ class WorkerMetrics:
     def waiting(self, partitions: int) -> None:
         """Notes how many partitions wait for the database."""
         self._waiting.set(partitions)
+
+    def held(self, seconds: float) -> None:
+        """Adds a time in which nothing was read."""
+        self._held.inc(max(seconds, 0.0))
 
     def answers(self, system: str, up: bool) -> None:
         """Notes whether Kafka or the database answered."""

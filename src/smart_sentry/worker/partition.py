@@ -11,19 +11,20 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from smart_sentry.assets import AssetType
 from smart_sentry.bundle import Bundle
 from smart_sentry.errors import SmartSentryError, StoreUnavailable
 from smart_sentry.feed.publisher import FeedPublisher
-from smart_sentry.plant.commands import do, refusal_of
-from smart_sentry.plant.incoming import FARTHEST_AHEAD_SECONDS
+from smart_sentry.plant.commands import FORGET, do, refusal_of
+from smart_sentry.plant.incoming import FARTHEST_AHEAD_SECONDS, OLDEST_SECONDS
 from smart_sentry.plant.parts import Part
 from smart_sentry.plant.plant import Plant, Taken
 from smart_sentry.plant.verdicts import Verdict
@@ -35,6 +36,7 @@ from smart_sentry.stream.decoding import decode_batch
 from smart_sentry.stream.layouts import Layouts
 from smart_sentry.stream.messages import Readings, Reason, Refusal
 from smart_sentry.stream.sequence import DUPLICATE, NEW, STALE, SequenceGate
+from smart_sentry.worker.asset_types import FirstTypes
 from smart_sentry.worker.messages import Timed
 
 _log = logging.getLogger(__name__)
@@ -53,6 +55,7 @@ class Read:
         refusals: messages for the dead letters.
         dropped: reason -> how many readings were left out: duplicate, stale, or quarantined, which are among the refusals.
         next_offset: of the first message after the batch.
+        sent_back: whether there are dead letters among them that were sent back: the database knows whether they are new.
     """
 
     again: tuple[Part, ...]
@@ -60,6 +63,7 @@ class Read:
     refusals: tuple[Refusal, ...]
     dropped: Mapping[str, int]
     next_offset: int
+    sent_back: bool
 
 
 @dataclass(frozen=True)
@@ -77,6 +81,19 @@ class Pending:
     next_offset: int
     state: dict[str, Any] | None
     now: float
+
+
+@dataclass(frozen=True)
+class _Numbered:
+    """Readings with what tells whether they are new: epochs and sequences, one a row."""
+
+    part: Part
+    epochs: NDArray[np.int64]
+    sequences: NDArray[np.int64]
+
+    def only(self, chosen: NDArray[np.bool_]) -> _Numbered:
+        """The rows that are chosen, (rows,)."""
+        return _Numbered(self.part.only(chosen), self.epochs[chosen], self.sequences[chosen])
 
 
 class Withdrawn(Exception):
@@ -105,7 +122,7 @@ class PartitionPlant(Plant):
     ) -> None:  # fmt: skip
         self._topic, self._partition = topic, partition
         self._layouts = Layouts(asset_types.values())
-        self._gate = SequenceGate()
+        self._gate, self._types = SequenceGate(), FirstTypes({})
         self._place = StreamPlace(topic, partition, 0, 0, 0)
         self._obeying: int | None = None
         self._settled: int | None = None
@@ -125,11 +142,10 @@ class PartitionPlant(Plant):
         """Becomes the partition's owner and takes the state that was stored last."""
         with self.lock, self.store.transaction() as batch:
             self._place = batch.stream.claim(self._topic, self._partition)
-            states = batch.states.all()
-            self._type_of = {name: its.asset_type for name, its in states.items() if its.asset_type in self.asset_types}
-            self._monitored = {asset for asset, state in states.items() if state.state == "MONITORING"}
-            self._watches, self._gate = {}, SequenceGate()
+            self.watches.begin(batch.states.all())
+            self._gate = SequenceGate()
             kept = batch.snapshots.load(self._snapshot_name)
+            self._types = self._types_of({} if kept is None else kept.get("types", {}))
             if kept is not None:
                 self._gate.restore(kept["gate"])
                 for name, state in kept["watches"].items():
@@ -156,19 +172,11 @@ class PartitionPlant(Plant):
             offsets < self._place.next_offset
         )  # what is no reading was sent to the dead letters before that was stored
         again, parts = [], []
-        for readings in decoded.readings:
-            came = received[readings.positions]
-            ahead = readings.seconds > came + FARTHEST_AHEAD_SECONDS
-            dropped[QUARANTINED] += int(ahead.sum())
-            refusals += [_from_the_future(readings, row, came[row]) for row in np.flatnonzero(ahead).tolist()]
-            part = Part(
-                readings.asset_type, readings.positions, readings.asset_ids, readings.reading_ids, readings.seconds,
-                readings.values, came,
-            )  # fmt: skip
-            kept, epochs, sequences = part, readings.epochs, readings.sequences
-            if ahead.any():
-                kept, epochs, sequences = part.only(~ahead), epochs[~ahead], sequences[~ahead]
-            verdict = self._gate.judge(kept.assets, epochs, sequences)
+        timely = [_timely(its, received[its.positions], refusals, dropped) for its in decoded.readings]
+        for its in self._of_their_types(timely, refusals):
+            kept, verdict = its.part, self._gate.judge(its.part.assets, its.epochs, its.sequences)
+            if decoded.sent_back:
+                verdict[np.isin(kept.positions, decoded.sent_back)] = NEW  # unless the database has it
             for name, code in (("duplicate", DUPLICATE), ("stale", STALE)):
                 dropped[name] += int(np.sum(verdict == code))
             if (verdict != NEW).any():
@@ -179,8 +187,26 @@ class PartitionPlant(Plant):
             parts += [kept if not stored.any() else kept.only(~stored)]
         new = tuple(refusal for refusal in refusals if not told[refusal.position])
         return Read(
-            tuple(again), tuple(part for part in parts if len(part.assets)), new, dropped, int(offsets[-1]) + 1
+            tuple(again), tuple(part for part in parts if len(part.assets)), new, dropped, int(offsets[-1]) + 1,
+            bool(decoded.sent_back),
         )  # fmt: skip
+
+    def _types_of(self, kept: Mapping[str, Sequence[str]]) -> FirstTypes:
+        """Types as a stored state has them (type -> assets); of assets that it does not know as the database has them."""
+        own = {asset: name for name, its in kept.items() if name in self.asset_types for asset in its}
+        return FirstTypes(self.watches.type_of | own)
+
+    def _of_their_types(self, found: Sequence[_Numbered], refusals: list[Refusal]) -> Iterator[_Numbered]:
+        """Readings but those of assets that are known as another type, which are refused."""
+        strangers = self._types.strangers([its.part for its in found])
+        for its, rows in zip(found, strangers, strict=True):
+            refusals += [self._of_another_type(its.part, row) for row in rows]
+            yield its.only(~np.isin(np.arange(len(its.part.assets)), rows)) if rows else its
+
+    def _of_another_type(self, part: Part, row: int) -> Refusal:
+        asset = part.assets[row]
+        known = f"expected a reading of a {self._types.type_of(asset)}, as which {asset!r:.140} is known"
+        return Refusal(int(part.positions[row]), Reason.OTHER_TYPE, f"{known}, found a {part.asset_type}'s")
 
     def judge(self, read: Read) -> Pending:
         """Judges what was read; the state advances, and `store` must follow, in this order. Nothing is asked of the database.
@@ -218,9 +244,9 @@ class PartitionPlant(Plant):
                 for verdict in pending.verdicts:
                     batch.readings.add_all(verdict.readings(_SOURCE, pending.now))
                     verdict.write(batch)
-                    self._meet(batch, verdict.part.asset_type, verdict.part.assets, pending.now)
+                    self.watches.meet(batch, verdict.part.asset_type, verdict.part.assets, pending.now)
                 if pending.state is not None:
-                    batch.snapshots.save(self._snapshot_name, pending.state, pending.now)
+                    self._keep_states(batch, {self._snapshot_name: pending.state})
                 batch.stream.advance(place)
         except AlreadyStored:
             self.lost, self.careful_until = True, pending.next_offset
@@ -242,6 +268,8 @@ class PartitionPlant(Plant):
             StoreUnavailable: the database cannot be reached; `lost` is true.
             Fenced: the partition has another owner; `lost` is true.
         """
+        if self.lost:  # an earlier batch failed while this one waited for its turn
+            raise StateIsLost
         with self.lock:
             for part in read.again:
                 assert part.received is not None
@@ -260,7 +288,7 @@ class PartitionPlant(Plant):
         """
         if self.is_judging(model):
             return
-        self._failure_model = model
+        self.watches.model = model
         try:
             if not self.lost:
                 self.save_now()
@@ -279,7 +307,7 @@ class PartitionPlant(Plant):
 
     def save(self, batch: Batch) -> None:
         """Stores state and offset within a transaction."""
-        batch.snapshots.save(self._snapshot_name, self._state(), self.clock())
+        self._keep_states(batch, {self._snapshot_name: self._state()})
         stored = max(self.position, self._place.next_offset)
         self._place = replace(self._place, next_offset=stored, snapshot_offset=self.position)
         batch.stream.advance(self._place)
@@ -293,9 +321,21 @@ class PartitionPlant(Plant):
         """Whether the state has seen everything that the database has."""
         return self.position >= self._place.next_offset
 
+    @property
+    def next_offset(self) -> int:
+        """Offset of the first message that the database does not have."""
+        return self._place.next_offset
+
     def watches_over(self, asset_id: str) -> bool:
         """Whether an asset's readings come through this partition."""
         return self._gate.knows(asset_id)
+
+    def forget(self, asset_id: str | None) -> None:
+        """As `Plant.forget`, and its numbers and type, so that the same readings may come anew."""
+        with self.lock:
+            super().forget(asset_id)
+            self._gate.forget(asset_id)
+            self._types.forget(asset_id)
 
     def obey(self, command: Command) -> None:
         """Does what an operator asks of an asset, and notes what became of it; whatever was judged must have been stored.
@@ -305,9 +345,10 @@ class PartitionPlant(Plant):
             Fenced: the partition has another owner; `lost` is true.
         """
         try:
-            self.advance_alarms(
-                command.asset_id
-            )  # in a transaction of its own: it has happened whatever becomes of the command
+            if command.action != FORGET:  # the database does not know the asset any more
+                self.advance_alarms(
+                    command.asset_id
+                )  # in a transaction of its own: it has happened whatever becomes of the command
             self._obeying, self._settled = command.number, None
             do(self, command)
         except (StoreUnavailable, Fenced):
@@ -323,7 +364,10 @@ class PartitionPlant(Plant):
     def _state(self) -> dict[str, Any]:
         """A copy of what is remembered, to be stored."""
         self._unsaved, self._saved_at = 0, self.clock()
-        return {"gate": self._gate.snapshot(), "watches": {name: its.snapshot() for name, its in self._watches.items()}}
+        return {
+            "gate": self._gate.snapshot(), "types": self._types.snapshot(self._gate.knows),
+            "watches": self.watches.snapshots(),
+        }  # fmt: skip
 
     def _close_transaction(self, batch: Batch, now: float) -> None:
         some_were_there = (
@@ -348,9 +392,23 @@ def _nothing_taken() -> Taken:
     return Taken(np.zeros(0, dtype=np.bool_), np.zeros(0, dtype=np.bool_), ())
 
 
-def _from_the_future(readings: Readings, row: int, came: float) -> Refusal:
-    ahead = float(readings.seconds[row]) - came
-    detail = f"expected a time at most {FARTHEST_AHEAD_SECONDS:g} s after its arrival, found one {ahead:.0f} s after it"
+def _timely(readings: Readings, came: NDArray[np.float64], refusals: list[Refusal], dropped: Counter[str]) -> _Numbered:
+    """Readings but those whose time cannot be; these are refused, and those of the future counted."""
+    ahead = readings.seconds > came + FARTHEST_AHEAD_SECONDS
+    wrong = ahead | (readings.seconds < OLDEST_SECONDS)
+    dropped[QUARANTINED] += int(ahead.sum())
+    refusals += [_of_another_time(readings, row, came[row]) for row in np.flatnonzero(wrong).tolist()]
+    part = Part(
+        readings.asset_type, readings.positions, readings.asset_ids, readings.reading_ids, readings.seconds,
+        readings.values, came,
+    )  # fmt: skip
+    all_of_them = _Numbered(part, readings.epochs, readings.sequences)
+    return all_of_them.only(~wrong) if wrong.any() else all_of_them
+
+
+def _of_another_time(readings: Readings, row: int, came: float) -> Refusal:
+    expected = f"expected a time since 1970 and at most {FARTHEST_AHEAD_SECONDS:g} s after its arrival"
+    detail = f"{expected}, found one {float(readings.seconds[row]) - came:+.0f} s from it"
     return Refusal(int(readings.positions[row]), Reason.WRONG_VALUE, detail)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import sys
 import threading
@@ -14,6 +15,7 @@ from smart_sentry.champion import WatchedModel, load_champion, mark_of_champion
 from smart_sentry.config import Settings, load_settings
 from smart_sentry.errors import ChecksumMismatch, SmartSentryError
 from smart_sentry.feed.open import open_publisher
+from smart_sentry.garbage import collected_between_batches
 from smart_sentry.logs import set_up_logging
 from smart_sentry.plant.open import load_asset_types
 from smart_sentry.stores.store import Store
@@ -30,6 +32,8 @@ from smart_sentry.worker.worker import Worker
 _log = logging.getLogger(__name__)
 _SWITCH_SECONDS = 0.0005
 """Between threads. With Python's 5 ms the storing thread would wait as long after every packet to the database for its turn."""
+_LAST_PATIENCE_S = 1.5
+"""After a worker that was told to stop has given everything up."""
 
 
 def work(settings: Settings) -> Worker:
@@ -42,7 +46,8 @@ def work(settings: Settings) -> Worker:
     sys.setswitchinterval(_SWITCH_SECONDS)
     topic = settings.kafka_topic
     options = WorkerOptions(bootstrap_of(settings), topic, dead_letters_of(topic))
-    ensure_topics(options.bootstrap, {options.topic: None, options.dead_letters: None})
+    wanted, if_new = {topic: None, options.dead_letters: None}, {topic: settings.kafka_partitions}
+    ensure_topics(options.bootstrap, wanted, if_new=if_new)
     types, model = load_asset_types(settings), champion_of(settings)
     _held = warm_up(types, settings.models_folder, model.bundle)
     with Store(settings.database_url) as store:
@@ -59,14 +64,26 @@ def work(settings: Settings) -> Worker:
             )  # fmt: skip
 
         dead_letters = Producer(options.bootstrap)
-        worker = Worker(options, open_partition, dead_letters, metrics, partial(record_throughput, store), model)
+
+        def give_up() -> None:
+            store.abandon()
+            dead_letters.close()
+            if not worker.ended.wait(_LAST_PATIENCE_S):  # it is about to connect, which nothing ends
+                _log.warning("ended by force: nothing is lost by it")
+                logging.shutdown()
+                os._exit(0)
+
+        worker = Worker(
+            options, open_partition, dead_letters, metrics, partial(record_throughput, store), model, give_up
+        )  # fmt: skip
         if settings.metrics_port is not None:
             worker.metrics.serve(settings.metrics_port, settings.host)
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, lambda *_: worker.stop())
         _log.info("working on %s at %s, into %s", options.topic, options.bootstrap, store.shown_url)
-        worker.run()
+        with collected_between_batches() as between:
+            worker.run(between)
         dead_letters.close()
         if publisher is not None:
             publisher.close()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+import time
 from pathlib import Path
 
 import pytest
@@ -46,3 +48,29 @@ def test_where_nobody_answers_the_last_answer_stands_beside_the_problem(tmp_path
     assert answer.value["assets"] == 0
     assert "does not answer" in str(answer.problem)
     desk.close()
+
+
+def test_a_service_that_is_down_is_not_asked_and_what_it_said_last_stands(tmp_path: Path) -> None:
+    now, down = 0.0, False
+    with client_of_pumps(tmp_path) as http, ServiceClient(str(http.base_url)) as client:
+        desk = Desk(client, lambda: now, is_down=lambda: down)
+        assert desk.read(STATUS).value["assets"] == 0
+        send_batch(http, healthy(3, 1))
+        now, down = 10.0, True
+        answer = desk.read(STATUS)
+        assert answer.value["assets"] == 0
+        assert "does not answer" in str(answer.problem)
+        assert desk.read("/health").value is None
+        down = False
+        assert desk.read(STATUS).value["assets"] == 1  # at once: that it was down was no answer
+
+
+def test_a_service_that_hangs_holds_a_page_up_no_longer_than_a_reader_waits() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        address = f"http://127.0.0.1:{deaf.getsockname()[1]}"
+        desk = Desk(ServiceClient(address, timeout_s=20.0), reader=ServiceClient(address, timeout_s=0.3))
+        began = time.monotonic()
+        answer = desk.read(STATUS)
+        assert 0.3 <= time.monotonic() - began < 5.0
+        assert "does not answer" in str(answer.problem)
+        desk.close()

@@ -60,3 +60,7 @@ def test_a_service_that_is_down_is_named_with_what_it_said() -> None:
     )
     assert "Connection refused" in link.told
     assert "smart-sentry monitor" in link.remedy
+
+
+def test_a_plant_without_new_readings_may_lack_a_worker() -> None:
+    assert "worker" in judge(replace(GOOD, fresh=False, reading=60.0), SERVICE).remedy

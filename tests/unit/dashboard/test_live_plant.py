@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -157,6 +158,29 @@ def test_an_old_reading_that_is_told_anew_does_not_look_fresh() -> None:
         assert plant.view().link.state == LinkState.QUIET
 
 
+@pytest.mark.parametrize(
+    ("silent_s", "fresh_within_s", "state"),
+    [(6.0, 5.0, LinkState.QUIET), (6.0, math.inf, LinkState.LIVE), (20.0, math.inf, LinkState.QUIET)],
+)
+def test_machines_that_are_read_often_tell_whether_a_plant_is_live_whatever_an_hourly_one_does(
+    silent_s: float, fresh_within_s: float, state: LinkState
+) -> None:
+    now, step_s = time.time(), {"pump": 1.0, "tank": 3600.0}
+    pump, tank = update("pump_0", now, now - silent_s), update("tank_0", now, now, "tank")
+    feed = ScriptedFeed([pump, tank])
+    with LivePlant(lambda: feed, alive, SERVICE, step_s.get, fresh_within_s=fresh_within_s) as plant:
+        wait_until(lambda: len(plant.view().assets) == 2 and plant.view().link.state == state, 3.0)
+        if state == LinkState.QUIET:
+            assert silent_s <= plant.view().link.since < silent_s + 5.0
+
+
+def test_hourly_machines_alone_are_live_for_five_hours() -> None:
+    now = time.time()
+    feed = ScriptedFeed([update("tank_0", now, now - 4 * 3600.0)])
+    with LivePlant(lambda: feed, alive, SERVICE, lambda _: 3600.0, fresh_within_s=5.0) as plant:
+        wait_until(lambda: plant.view().link.state == LinkState.LIVE, 3.0)
+
+
 def test_the_past_is_put_before_what_was_heard() -> None:
     feed = ScriptedFeed([update("pump_0", 100.0)])
     answer = {
@@ -179,6 +203,14 @@ def test_the_past_is_put_before_what_was_heard() -> None:
         assert plant.history("pump_9") is None
 
 
+def test_an_asset_without_a_score_is_judged_where_the_service_says_so() -> None:
+    silent = {"score": None, "degradation": 0.0}
+    feed = ScriptedFeed([update(name, 1.0).model_copy(update=silent) for name in ("pump_0", "pump_1")])
+    with LivePlant(lambda: feed, alive, SERVICE, ask_judged=lambda: ["pump_0", "purged"]) as plant:
+        wait_until(lambda: bool(plant.view().assets) and plant.view().assets["pump_0"].judged)
+        assert not plant.view().assets["pump_1"].judged
+
+
 def test_closing_lets_go_of_the_feed() -> None:
     feed = ScriptedFeed([])
     with listening(lambda: feed):
@@ -186,10 +218,10 @@ def test_closing_lets_go_of_the_feed() -> None:
     assert feed.closed
 
 
-def update(asset_id: str, at: float, received: float | None = None) -> AssetUpdate:
+def update(asset_id: str, at: float, received: float | None = None, asset_type: str = "pump") -> AssetUpdate:
     return AssetUpdate(
-        asset_id=asset_id, asset_type="pump", reading_id=None, time=at, received=received, phase="STEADY", score=0.5, flag=False,
-        votes=0, health=99.0, risk="LOW", degradation=0.01, reason="", values={"flow": 1.0},
+        asset_id=asset_id, asset_type=asset_type, reading_id=None, time=at, received=received, phase="STEADY", score=0.5,
+        flag=False, votes=0, health=99.0, risk="LOW", degradation=0.01, reason="", values={"flow": 1.0},
     )  # fmt: skip
 
 

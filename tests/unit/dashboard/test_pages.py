@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from datetime import datetime
 
 import httpx
 import numpy as np
@@ -213,6 +214,23 @@ def test_what_if_judges_edited_readings(service: httpx.Client) -> None:
     assert "ss-table-what-if" in html_of(test)
 
 
+def test_work_on_a_machine_begins_and_ends_from_the_page(service: httpx.Client) -> None:
+    test = section("Upkeep")
+    test.button(key="work_begin").click().run()
+    assert "Say what is done" in test.error[0].value
+    test.text_input(key="work_reason").set_value("belt is changed")
+    test.number_input(key="work_hours").set_value(2.0)
+    test.button(key="work_begin").click().run()
+    assert not test.exception
+    until = service.get("/api/v1/monitoring/status", params={"asset_id": ASSET}).json()["asset"]["maintenance_until"]
+    assert datetime.fromisoformat(until).timestamp() == pytest.approx(time.time() + 7200, abs=120)
+    test = section("Upkeep")
+    test.text_input(key="work_reason").set_value("handed back")
+    test.button(key="work_end").click().run()
+    told = service.get("/api/v1/monitoring/status", params={"asset_id": ASSET}).json()["asset"]
+    assert told["maintenance_until"] is None
+
+
 def test_a_purge_needs_the_name_typed(service: httpx.Client) -> None:
     test = section("Upkeep")
     test.text_input(key="purge_confirm").set_value("motor")
@@ -225,9 +243,35 @@ def test_history_is_offered_as_csv(service: httpx.Client) -> None:
     test = section("Reports and data")
     test.button(key="prepare_history").click().run()
     assert not test.exception
-    made = test.session_state[f"file_history_{ASSET}"].content.decode().splitlines()
+    asset, file = test.session_state["file_history"]
+    made = file.content.decode().splitlines()
+    assert asset == ASSET
     assert made[0].startswith("event_id,timestamp,")
+    assert any("newest 10,000 readings" in one.value for one in test.caption)
     assert len(made) == 331
+
+
+def test_the_fleet_report_is_offered_on_the_fleet_page(service: httpx.Client) -> None:
+    test = opened(fleet_page)
+    test.button(key="prepare_fleet").click().run()
+    assert not test.exception
+    assert not test.error
+    _, file = test.session_state["file_fleet"]
+    assert file.media_type == "application/pdf"
+    assert file.content.startswith(b"%PDF")
+    assert file.name.startswith("fleet-")
+
+
+def test_one_file_of_a_kind_is_kept_and_offered_for_the_asset_that_it_is_of(service: httpx.Client) -> None:
+    test = section("Reports and data")
+    test.button(key="prepare_history").click().run()
+    assert [one.key for one in test.get("download_button")] == ["download_history"]
+    test.query_params["asset"] = EVIL
+    test.run()
+    assert not test.get("download_button")
+    test.button(key="prepare_history").click().run()
+    assert test.session_state["file_history"][0] == EVIL
+    assert [key for key in test.session_state if key.startswith("file_")] == ["file_history"]
 
 
 def test_models_and_alarm_figures_are_drawn(service: httpx.Client) -> None:

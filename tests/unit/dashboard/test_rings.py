@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dashboard.rings import History, Ring, phase_code
+from dashboard.rings import SPAN_S, History, Ring, phase_code
 from smart_sentry.contracts.live import AssetUpdate
 from smart_sentry.phases import PHASES
 
@@ -93,3 +93,11 @@ def test_the_past_goes_before_what_is_there_as_far_as_there_is_room() -> None:
 
 def test_an_unknown_phase_counts_as_unknown() -> None:
     assert PHASES[phase_code("BOILING")] == "UNKNOWN"
+
+
+def test_a_ring_has_room_for_its_span_however_close_readings_are() -> None:
+    ring = Ring(("flow", "power"))
+    for row in range(5000):  # four a second: two share a row
+        ring.add(update(0.25 * row))
+    seconds = ring.read(SPAN_S).seconds
+    assert seconds[-1] - seconds[0] >= SPAN_S - 0.5

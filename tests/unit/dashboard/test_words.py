@@ -27,6 +27,7 @@ from dashboard.plots import Range, score_table, signal_chart, signal_table
 from dashboard.rings import History
 from dashboard.session import plain
 from dashboard.times import Zone, zone_of
+from dashboard.views.asset_files import history_csv
 from smart_sentry.contracts.alarms import AlarmEvent, AlarmPriority, AlarmState
 from smart_sentry.contracts.live import AlarmUpdate, AssetUpdate
 from smart_sentry.contracts.monitoring import Prediction
@@ -35,7 +36,8 @@ UTC, TOKYO = Zone("UTC", "the plant's"), Zone("Asia/Tokyo", "this browser's")
 EVIL = "<script>alert(1)</script>"
 PUMP = pump()
 STATUS: dict[str, Any] = {
-    "system_state": "MONITORING", "health_uncertain": False, "baseline_version": "b1", "remaining_life_hours": None,
+    "system_state": "MONITORING", "health_uncertain": False, "maintenance_until": None,
+    "health": 100.0, "remaining_life_hours": None, "prediction": None,
 }  # fmt: skip
 
 
@@ -107,8 +109,27 @@ class TestKeyFigures:
             restored=False, model_version="m",
         )  # fmt: skip
         kpis = key_figures(live(update(prediction=told)), STATUS, PUMP)
-        assert said(kpis, "rul") == "98 cycles 61 to 125 or more (90 % interval); few readings yet"
+        assert said(kpis, "rul") == "98 cycles 61 to 125 or more; few readings yet"
         assert said(kpis, "maintenance").startswith("within 61 cycles")
+
+    def test_what_a_failure_model_told_stands_while_the_newest_reading_cannot_be_judged(self) -> None:
+        told = {
+            "failure_probability": 0.9, "rul_cycles": 12.0, "rul_lower_cycles": 4.0, "rul_upper_cycles": 30.0, "warming": False,
+            "restored": False, "model_version": "m",
+        }  # fmt: skip
+        its = replace(live(update(score=None, reason="not judged, sensor: flow missing")), judged=False)
+        kpis = key_figures(its, STATUS | {"prediction": told}, PUMP)
+        assert said(kpis, "rul").startswith("12 cycles 4 to 30")
+        assert said(kpis, "maintenance").startswith("within 4 cycles")
+
+    def test_a_calibrated_machine_that_rests_since_a_restart_is_judged_as_the_service_says(self) -> None:
+        resting = replace(live(update(score=None, phase="OFF")), judged=False)
+        kpis = key_figures(resting, STATUS, PUMP)
+        assert said(kpis, "risk").startswith("● LOW")
+        assert said(kpis, "health") == "100.0 of 100"
+        assert said(kpis, "grade").startswith("A")
+        assert said(kpis, "rul").startswith("no wear")
+        assert said(kpis, "score") == "not judged the newest reading has no score"
 
     def test_a_machine_that_does_not_send_is_not_called_normal(self) -> None:
         kpis = key_figures(live(update(), age=3600.0, stale=True), STATUS, PUMP)
@@ -120,13 +141,13 @@ class TestKeyFigures:
         assert said(kpis, "maintenance") == "– too little is known"
 
     def test_a_machine_that_was_never_calibrated(self) -> None:
-        kpis = key_figures(live(update(score=None)), STATUS | {"baseline_version": None}, PUMP)
+        kpis = key_figures(live(update(score=None)), STATUS | {"health": None}, PUMP)
         assert said(kpis, "status").startswith("– NOT JUDGED")
         assert said(kpis, "rul") == "– not calibrated yet"
 
     def test_nothing_is_called_healthy_that_was_never_judged(self) -> None:
         never = replace(live(update(score=None)), judged=False)
-        kpis = key_figures(never, STATUS | {"baseline_version": None}, PUMP)
+        kpis = key_figures(never, STATUS | {"health": None}, PUMP)
         assert said(kpis, "risk").startswith("– NOT JUDGED")
         assert (said(kpis, "health"), said(kpis, "grade")) == ("– not judged yet", "– A best, F worst")
         counts = {one.key: one.value for one in fleet_counts([never, live(update("b"))])}
@@ -141,12 +162,13 @@ class TestFleet:
         assets = [
             live(update("well")),
             live(update("worn", health=60.0, risk="MODERATE")),
+            live(update("over"), alarm(AlarmState.RETURNED_UNACKNOWLEDGED, AlarmPriority.CRITICAL)),
             live(update("calls"), alarm(AlarmState.UNACKNOWLEDGED, AlarmPriority.HIGH)),
             live(update("seen"), alarm(AlarmState.ACKNOWLEDGED, AlarmPriority.CRITICAL)),
             live(update("dying", health=5.0, risk="CRITICAL")),
         ]
         found = [one.update.asset_id for one in chosen_assets(assets, "", ANY, ANY)]
-        assert found == ["dying", "calls", "worn", "seen", "well"]
+        assert found == ["dying", "calls", "worn", "over", "seen", "well"]
 
     def test_a_score_that_wavers_moves_no_row(self) -> None:
         assert attention(live(update(score=0.1))) == attention(live(update(score=0.9)))
@@ -230,6 +252,15 @@ class TestSignalCards:
         assert normal_signals(answer, "STARTUP") == {}
         assert normal_signals({"phases": {"UNKNOWN": {"flow": one}}}, "UNKNOWN")["flow"].mean == 1.0
         assert normal_signals(None, "STEADY") == {}
+
+    def test_a_single_reading_of_a_fast_machine_is_not_held_against_means_over_a_second(self) -> None:
+        one = {"mean": 10.0, "std": 0.1, "min": 9.8, "max": 10.2}
+        normal = normal_signals({"phases": {"STEADY": {"flow_mean": one}}}, "STEADY")
+        card = cards_of(update(values={"flow": 10.8}), None, normal, None)[0]  # of a sigma of 1: nothing
+        assert (card.state, card.place, card.deviation) == ("none", None, "a single reading: not compared")
+        assert card.target == "target 10 ± 0.1 (means over a second)"
+        silent = cards_of(update(values={"flow": None}), None, normal, None)[0]
+        assert silent.state == "off"
 
     def test_a_signal_that_was_constant_has_no_sigmas(self) -> None:
         assert Normal(0.0, 0.0, 0.0, 0.0).sigmas(1.0) is None
@@ -376,6 +407,14 @@ class TestDecisions:
         (row,) = finding_rows([finding], UTC)
         assert "degradation" in row[2]
         assert row[3:] == ("90 %", "no", "25 %", "Vibration climbs.")
+
+
+def test_a_readings_name_is_no_formula_in_the_csv() -> None:
+    read = {"timestamp": "2026-01-01T00:00:00+00:00", "flow": -1.5}
+    names = ["=HYPERLINK(0)", "+1", "-1", "@a", "e-1"]
+    told = history_csv({"readings": [{"event_id": name} | read for name in names], "assessments": []}).splitlines()
+    assert [row.split(",")[0] for row in told] == ["event_id", "e-1", "'@a", "'-1", "'+1", "'=HYPERLINK(0)"]
+    assert told[1].split(",")[2] == "-1.5"
 
 
 def test_acceptance_report_in_words() -> None:

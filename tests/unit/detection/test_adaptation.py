@@ -8,8 +8,8 @@ from condition_sample import CREATED, pump, running, seconds
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from smart_sentry.condition_files import row_reasons
 from smart_sentry.condition_monitor import Condition, ConditionMonitor
+from smart_sentry.condition_reasons import row_reasons
 from smart_sentry.detection.adaptation import adaptation_rates, follow_slowly, slow_means
 from smart_sentry.detection.baseline import Baseline
 from smart_sentry.detection.calibration import Readings, calibrate

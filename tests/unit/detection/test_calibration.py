@@ -120,3 +120,12 @@ def test_half_a_baseline_is_none(tmp_path: Path, missing: str) -> None:
     (tmp_path / missing).unlink()
     with pytest.raises(ModelUnavailable):
         Baseline.load(tmp_path)
+
+
+def test_switch_that_is_seldom_on_is_not_taken_for_a_faulty_machine() -> None:
+    values = running(500, 1)
+    values[:, 2] = np.arange(500) % 14 == 0  # on in 7 % of the readings: 3.6 standard deviations off its mean
+    assert of(values).acceptance.outside_three_sigma < 0.02
+    values[::14, 0] += 20.0
+    with pytest.raises(ContaminatedCalibration, match="worst: current_a"):
+        of(values)

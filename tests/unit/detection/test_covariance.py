@@ -150,3 +150,35 @@ def test_whitened_healthy_deviations_are_uncorrelated() -> None:
     deviations = (healthy(5000, 1) - healthy(5000, 1).mean(axis=0)) / healthy(5000, 1).std(axis=0)
     covariance = np.cov((deviations @ fit_whitening(deviations).T).T)
     np.testing.assert_allclose(covariance, np.eye(3), atol=0.1)
+
+
+def with_still(values: np.ndarray, still: int) -> np.ndarray:
+    """The same beside channels that never move."""
+    return np.column_stack([values, np.full((len(values), still), 7.0)])
+
+
+def test_channels_that_never_move_do_not_hide_what_the_others_do() -> None:
+    live = healthy(400, 3) + np.array([2.0, 0, 0])
+    alone = score(*fitted(healthy(1000, 1)), live).score
+    beside = score(*fitted(with_still(healthy(1000, 1), 40)), with_still(live, 40)).score
+    assert np.mean(alone[60:] >= 1) > 0.3
+    assert np.mean(beside[60:] >= 1) == pytest.approx(np.mean(alone[60:] >= 1), abs=0.05)
+
+
+def test_blip_of_a_channel_that_never_moved_is_seen_and_does_not_linger() -> None:
+    normal, detector = fitted(with_still(healthy(1000, 1), 1))
+    live = with_still(healthy(200, 3), 1)
+    without = score(normal, detector, live).score
+    live[100, 3] = 8.0
+    found = score(normal, detector, live).score
+    assert found[100] > 2 > without[100]
+    assert (found[120:] >= 1).tolist() == (without[120:] >= 1).tolist()
+
+
+def test_switch_that_was_rarely_on_in_calibration_is_flagged_when_it_stays_on() -> None:
+    values = np.column_stack([healthy(1000, 1), np.isin(np.arange(1000), (40, 41, 60, 61))])
+    normal, detector = fitted(values)
+    live = np.column_stack([healthy(400, 3), np.arange(400) >= 200])
+    found = score(normal, detector, live).score
+    assert np.mean(found[:200] >= 1) <= 0.02
+    assert (found[210:] >= 1).all()

@@ -7,8 +7,8 @@ import pytest
 from condition_sample import CREATED
 
 from smart_sentry.assets import AssetType
-from smart_sentry.condition_files import row_reasons
 from smart_sentry.condition_monitor import Condition, ConditionMonitor
+from smart_sentry.condition_reasons import row_reasons
 from smart_sentry.detection.baseline import Baseline
 from smart_sentry.detection.calibration import Readings, calibrate
 from smart_sentry.detection.settings import Settings
@@ -111,3 +111,29 @@ def test_missing_settings_count_as_their_average_and_as_no_regime() -> None:
     settings = Settings.of(values[:, :2], KIND, 1)
     missing = settings.terms(np.array([[np.nan, np.nan]]))[0]
     np.testing.assert_allclose(missing, 0, atol=1e-12)
+
+
+@pytest.mark.parametrize("never", [LEVELS[2], [np.nan, 0.7], [np.nan, np.nan]])
+def test_settings_that_never_moved_or_were_never_told_explain_nothing(never: list[float]) -> None:
+    values, _ = flights(400, 9)
+    values[:, :2] = never
+    baseline = learnt(values)
+    normal = baseline.phases["UNKNOWN"].normal
+    np.testing.assert_allclose(normal.centre, values[:, 2:].mean(axis=0))
+    assert not normal.slope.any()
+    live, _ = flights(200, 10)  # its settings move and are told, which must not be held against the machine
+    assert follow(baseline, live)[1].flag.mean() <= 0.02
+
+
+@pytest.mark.parametrize("silent", [slice(40, None), slice(None)], ids=["but for one block", "throughout"])
+def test_sensor_that_is_silent_does_not_stop_a_calibration_with_settings(silent: slice) -> None:
+    values, _ = flights(400, 11)
+    values[silent, 2] = np.nan
+    baseline = learnt(values)
+    live, _ = flights(200, 12)
+    live[:, 2] = np.nan
+    _, found = follow(baseline, live)
+    assert np.isfinite(found.score).all()
+    assert found.flag.mean() <= 0.02
+    live[100:, 3] += 60.0
+    assert follow(baseline, live)[1].flag[110:].mean() > 0.9

@@ -120,6 +120,35 @@ def test_one_of_many_signals_that_steps_is_unknown_without_a_note_and_explained_
     assert elsewhere.verdict is Verdict.UNKNOWN
 
 
+def renewed_at(row: int) -> tuple[Readings, Readings, tuple[LogEntry, ...]]:
+    """Five signals of 20,000 s before and 20,000 s after; the third falls at that row of the recent ones, and a note says why."""
+    before, now = noise(5, 20_000, 0.0, 1), noise(5, 20_000, 20_000.0, 2)
+    now.values[row:, 2] -= 3.0
+    return before, now, (LogEntry(20_000.0 + row, "maintenance", "Fan renewed."),)
+
+
+def test_note_does_not_explain_another_signal_that_steps_later() -> None:
+    """The fan is renewed in the sixth of 24 segments; in the thirteenth a bearing cracks, and stays so."""
+    before, now, log = renewed_at(5000)
+    assert triage(DriftCase(plain(5), before, now, log)).verdict is Verdict.STEP_AFTER_MAINTENANCE
+    now.values[11_000:, 3] += 2.0
+    found = triage(DriftCase(plain(5), before, now, log))
+    assert found.verdict is Verdict.UNKNOWN
+    assert not found.may_recalibrate
+    assert found.evidence[-1].signals == ("x3",)
+    assert "moved at another time" in found.evidence[-1].sentence
+
+
+@pytest.mark.parametrize("segments", [6, 10])
+def test_step_that_a_note_explains_is_unknown_while_it_is_too_early_to_tell(segments: int) -> None:
+    """Four segments settle; of those after them eight are needed: with ten there are seven at most."""
+    before, now, log = renewed_at(round((24 - segments) * 20_000 / 24))
+    found = triage(DriftCase(plain(5), before, now, log))
+    assert found.verdict is Verdict.UNKNOWN
+    assert not found.may_recalibrate
+    assert "too early" in found.evidence[-1].sentence
+
+
 def rising(seed: int, rise: float) -> tuple[Readings, Readings]:
     before, now = noise(2, 4800, 0.0, seed), noise(2, 4800, 4800.0, seed + 50)
     now.values[:, 0] += np.linspace(0.0, rise, 4800)

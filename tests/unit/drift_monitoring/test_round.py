@@ -52,7 +52,7 @@ def test_quality_tells_a_stuck_signal_by_its_longest_run(found: dict[str, AssetD
     assert found[WELL[0]].quality["vibration_g"].missing == 0.0
 
 
-@pytest.mark.parametrize("where", ["processes", "dask"])
+@pytest.mark.parametrize("where", ["processes", pytest.param("dask", marks=pytest.mark.long)])
 def test_results_are_the_same_in_processes_and_on_dask_as_in_one_process(
     fleet: Fleet, found: dict[str, AssetDrift], where: str
 ) -> None:

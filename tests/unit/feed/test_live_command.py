@@ -57,10 +57,16 @@ def test_alarms_alone_or_one_asset_alone_as_json(stage: Stage) -> None:
     assert run(stage, "--once", "--alarms-only", "--asset", ASSETS[0]) == []
 
 
+def _listen_to_control_c() -> None:
+    """As on a terminal: tests that a script runs in the background hand down that SIGINT is ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_updates_are_printed_as_they_come_until_control_c(stage: Stage) -> None:
     process = subprocess.Popen(
-        [PROGRAM, "live", "--json"], env=environment(stage), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+        [PROGRAM, "live", "--json"], env=environment(stage), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        preexec_fn=_listen_to_control_c,
+    )  # fmt: skip
     assert process.stdout is not None
     before = [UPDATES.validate_json(process.stdout.readline()) for _ in range(3)]
     stage.send(ASSETS[0], healthy(3))

@@ -217,6 +217,45 @@ def test_re_alarms_missed_in_a_silence_come_once() -> None:
     assert path(book.advance(7 * 86400.0 + 1)) == [(7 * 86400.0, "RE_ALARMED", "UNACKNOWLEDGED")]
 
 
+def seen_at(book: AlarmBook, first: float, received: float, *scores: float) -> list[AlarmTransition]:
+    """Observations a second apart, the first of which came at `received`."""
+    rows = np.arange(len(scores))
+    return book.observe(np.zeros(len(scores), dtype=np.int64), first + rows, np.array(scores), received=received + rows)
+
+
+def test_silence_lets_an_off_delay_end_and_readings_that_come_do_not() -> None:
+    book = book_of(off_delay_seconds=60)
+    seen_at(book, 0, 0, 2.0, 0.0)  # the off-delay runs from 1 to 61
+    assert book.advance_silent(61.0, silent_seconds=61.0) == []  # heard 60 s ago
+    assert path(book.advance_silent(62.0, silent_seconds=61.0)) == [(61.0, "CLEARED", "RETURNED_UNACKNOWLEDGED")]
+
+
+def test_silence_of_readings_dated_a_day_back_passes_on_their_own_clock() -> None:
+    book = book_of(off_delay_seconds=60, re_alarm_minutes=10)
+    seen_at(book, 0, 86_400, 2.0, 0.0)
+    assert book.advance_silent(86_400 + 60.0, silent_seconds=10) == []
+    assert path(book.advance_silent(86_400 + 61.0, silent_seconds=10)) == [(61.0, "CLEARED", "RETURNED_UNACKNOWLEDGED")]
+    assert path(seen_at(book, 70, 86_470, 2.0)) == [(70.0, "RAISED", "UNACKNOWLEDGED")]  # it is not too old
+
+
+def test_shelf_over_readings_dated_a_day_back_ends_by_the_clock_on_the_wall() -> None:
+    book = book_of()
+    seen_at(book, 0, 86_400, 2.0)
+    book.shelve(*PUMP, "ada", 86_401.0, "sensor is being moved", until=90_000.0)
+    assert book.advance_silent(89_999.0, silent_seconds=10) == []
+    assert path(book.advance_silent(90_000.0, silent_seconds=10)) == [(90_000.0, "SHELF_EXPIRED", "UNACKNOWLEDGED")]
+
+
+def test_book_of_an_older_version_without_times_of_arrival_takes_them_as_on_time() -> None:
+    book = book_of(off_delay_seconds=60)
+    observe(book, 0, 2.0, 0.0)
+    kept = book.snapshot()
+    del kept["conditions"]["heard"]
+    again = book_of(off_delay_seconds=60)
+    again.restore(kept)
+    assert path(again.advance_silent(61.0, silent_seconds=60)) == [(61.0, "CLEARED", "RETURNED_UNACKNOWLEDGED")]
+
+
 def test_alarm_that_ends_when_it_would_be_raised_again_is_not() -> None:
     book = book_of(re_alarm_minutes=1, off_delay_seconds=59)
     observe(book, 0, 2.0, 0.0)

@@ -9,8 +9,8 @@ import pytest
 from condition_sample import CREATED, pump, running, seconds
 
 from smart_sentry.assets import AssetType
-from smart_sentry.condition_files import row_reasons
 from smart_sentry.condition_monitor import ConditionMonitor
+from smart_sentry.condition_reasons import row_reasons
 from smart_sentry.detection.baseline import Baseline
 from smart_sentry.detection.calibration import Readings, calibrate
 from smart_sentry.health.explanations import RatioRange, Told, explain_ratio, ratio_ranges
@@ -52,7 +52,7 @@ def not_together(rows: int, begin: int, fast: bool = False) -> np.ndarray:
 
 def told(numerator: float, denominator: float) -> Told:
     """Signals of which 0.15 +- 0.03 and 0.92 +- 0.02 are normal."""
-    return Told(np.array([numerator, denominator]), np.array([0.15, 0.92]), np.array([0.03, 0.02]))
+    return Told([numerator, denominator], [0.15, 0.92], [0.03, 0.02])
 
 
 def test_ratio_out_of_its_range_is_told_with_value_expectation_deviation_and_unit() -> None:
@@ -91,7 +91,7 @@ def test_strongest_of_several_ratios_is_told() -> None:
 
 def test_value_and_expectation_never_look_equal() -> None:
     near = RANGE._replace(unit="", mean=0.25, std=1e-7, low=0.2499999, high=0.2500001, offset=0.0)
-    signals = Told(np.array([0.2500004, 1.0]), np.array([0.25, 1.0]), np.array([0.1, 0.1]))
+    signals = Told([0.2500004, 1.0], [0.25, 1.0], [0.1, 0.1])
     found = explain_ratio([near], signals, "UNKNOWN")
     assert found is not None
     assert found.sentence == "High ratio: 0.2500004 against 0.25 (4.0 sigma)"

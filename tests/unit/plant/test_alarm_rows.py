@@ -54,3 +54,16 @@ def test_alarm_that_ends_and_rises_anew_within_one_batch_leaves_a_row_of_either_
     send(plant, with_gaps(4, [2, 3]), 1100)
     assert states(plant) == {first: ("NORMAL", 1100.0), second: ("UNACKNOWLEDGED", 1102.0)}
     plant.store.close()
+
+
+def test_alarm_that_calls_again_stands_since_it_rose(tmp_path: Path) -> None:
+    kind = pump(alarms=AT_ONCE | {"re_alarm_minutes": 1.0})
+    store = Store(f"sqlite:///{tmp_path / 'plant.db'}")
+    plant = Plant({kind.name: kind}, tmp_path / "models", store, lambda: BEGIN + 1000.0)
+    send(plant, running(1, 1), 0)
+    active_baseline.commission(plant, ASSET, baseline(asset_type=kind), "Ada")
+    send(plant, with_gaps(130, list(range(1, 130))), 1)
+    with plant.store.view() as view:
+        (alarm,) = [one for one in view.alarms.current(ASSET) if one.kind == SENSOR]
+    assert (alarm.state, alarm.since - BEGIN, alarm.stands_since - BEGIN) == ("UNACKNOWLEDGED", 122.0, 2.0)
+    plant.store.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -139,6 +140,15 @@ def test_first_baseline_that_could_not_be_made_active_leaves_none(
     plant.store.close()
 
 
+def test_plant_of_a_type_that_has_changed_starts_and_judges_nothing_until_it_is_calibrated_again(
+    tmp_path: Path,
+) -> None:
+    calibrated(tmp_path).store.close()
+    watch = ConditionWatch(PUMP.model_copy(update={"signals": PUMP.signals[::-1]}), tmp_path / "models")
+    assert watch.judge_of(ASSET) is None
+    assert "has changed since" in watch.broken[ASSET]
+
+
 def test_purge_of_everything_takes_baselines_of_assets_that_never_sent_a_reading(tmp_path: Path) -> None:
     plant = calibrated(tmp_path)
     watch_of(plant).baselines.add(baseline(rows=200, asset_id="from a file"))
@@ -173,6 +183,41 @@ def test_purge_that_a_kill_cut_off_is_undone_or_finished_at_the_next_start(tmp_p
     assert watch_of(again).baselines.assets_aside() == []
     assert watch_of(again).baselines.assets() == ([] if committed else [ASSET])
     assert watch_of(again).judge_of(ASSET) == (None if committed else version)
+    again.store.close()
+
+
+@pytest.mark.parametrize(("moment", "committed"), [("tell_forgotten", False), ("remove_aside", True)])
+def test_purge_of_everything_that_a_kill_cut_off_settles_baselines_of_assets_without_readings_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str, committed: bool
+) -> None:
+    """The files as they stand within the transaction, or right after it, are what a kill leaves behind."""
+    alive, killed = tmp_path / "alive", tmp_path / "killed"
+    alive.mkdir()
+    before = open_pumps(alive)
+    purge(before, None, "ALL", None, "Ada")  # an earlier one, which ended and says nothing about the later
+    before.store.close()
+    plant = calibrated(alive)
+    watch_of(plant).baselines.add(baseline(rows=200, asset_id="from a file"))
+    asked = watch_of(plant).baselines if committed else plant
+    inside = getattr(asked, moment)
+
+    def copied(*arguments: object) -> None:
+        if not killed.exists() and (
+            not committed or not plant.watches.type_of
+        ):  # files go aside before everybody is forgotten
+            shutil.copytree(alive, killed, ignore=shutil.ignore_patterns("*-shm"))
+        inside(*arguments)
+
+    monkeypatch.setattr(asked, moment, copied)
+    purge(plant, None, "ALL", None, "Ada")
+    plant.store.close()
+    again = open_pumps(killed)
+    settle_purges(again)
+    kept = watch_of(again).baselines
+    assert kept.assets_aside() == []
+    assert kept.assets() == ([] if committed else ["from a file", ASSET])
+    assert (watch_of(again).judge_of(ASSET) is None) == committed
+    assert sorted(path.name for path in (killed / "models").iterdir()) == [PUMP.name]
     again.store.close()
 
 

@@ -37,7 +37,8 @@ def test_baseline_of_a_motor_shows_its_features_and_a_reading_is_explained_by_it
         send_batch(client, messages(motor_readings(300, 1)))
         report = calibrate_asset(client, "motor_01")["acceptance"]
         learnt = client.get("/api/v1/monitoring/baseline").json()
-        summary = client.get("/api/v1/monitoring/status").json()["asset"]["baseline_summary"]
+        status = client.get("/api/v1/monitoring/status").json()
+        summary = status["asset"]["baseline_summary"]
         odd = dict(zip(MOTOR.signal_names, (230, 15, 0.87, 0.204), strict=True))
         asked = {"asset_id": "motor_01", "readings": [odd | {"voltage_v": 230 + 0.01 * row} for row in range(6)]}
         told = client.post("/api/v1/whatif", json=asked).json()["assessments"]
@@ -47,5 +48,8 @@ def test_baseline_of_a_motor_shows_its_features_and_a_reading_is_explained_by_it
     assert set(learnt["baseline"]["power_vibration_ratio"]) == {"mean", "std", "min", "max"}
     assert 0.15 < learnt["baseline"]["power_vibration_ratio"]["mean"] < 0.17
     assert set(summary) == set(MOTOR.signal_names)
+    others = {"voltage_mean": "voltage_v", "current_mean": "current_a", "vibration_mean": "vibration_g"}
+    others["power_factor_mean"] = "power_factor"
+    assert status["baseline_summary"] == summary | {other: summary[name] for other, name in others.items()}
     assert told[-1]["flag"]
     assert "; High power_vibration_ratio: 0.2318 g against 0.16" in told[-1]["reason"]

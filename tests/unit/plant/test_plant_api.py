@@ -22,9 +22,12 @@ from pydantic import SecretStr
 
 from smart_sentry.api.prediction import create_app
 from smart_sentry.config import Settings
+from smart_sentry.contracts import alarms as words
+from smart_sentry.contracts.alarms import AlarmEvent, AlarmPriority, AlarmTransition
 from smart_sentry.errors import TrackingFailed
 from smart_sentry.plant.calibrations import Track
 from smart_sentry.plant.plant import Plant
+from smart_sentry.stores.alarm_log import AlarmState as StoredAlarm
 from smart_sentry.stores.store import Store
 from smart_sentry.tracking.records import CalibrationRecord
 
@@ -95,7 +98,7 @@ def send(client: httpx.Client, readings: list[dict[str, Any]]) -> dict[str, Any]
 
 def calibrate(client: httpx.Client, asset: str = "motor_01") -> dict[str, Any]:
     answer = client.post("/api/v1/calibration/start", json={"asset_id": asset})
-    assert answer.status_code == 202, answer.text
+    assert answer.status_code == 200, answer.text
     return finished(client, asset)
 
 
@@ -113,7 +116,8 @@ def status(client: httpx.Client, asset: str | None = None) -> dict[str, Any]:
 
 
 def test_four_steps_of_the_seed(client: httpx.Client) -> None:
-    assert status(client) == {"system_state": "IDLE", "calibration_active": False, "assets": 0, "asset": None}
+    nothing = {"baseline_established": None, "models_loaded": None, "baseline_summary": None, "asset": None}
+    assert status(client) == {"system_state": "IDLE", "calibration_active": False, "assets": 0} | nothing
     for reading in messages(running(5, 1)):
         answer = client.post("/api/v1/data/simple", json=reading | {"is_faulty": False}).json()
         assert (answer["accepted"], answer["flagged"]) == (1, 0)
@@ -128,6 +132,7 @@ def test_four_steps_of_the_seed(client: httpx.Client) -> None:
     calibrated = status(client)
     assert (calibrated["system_state"], calibrated["asset"]["baseline_established"]) == ("CALIBRATED", True)
     assert calibrated["asset"]["baseline_summary"]["vibration_g"] == pytest.approx(0.15, abs=0.01)
+    assert calibrated["baseline_established"]
     learnt = client.get("/api/v1/monitoring/baseline").json()["baseline"]
     assert set(learnt["current_a"]) == {"mean", "std", "min", "max"}
     send(client, messages(running(100, 3), 300))
@@ -282,13 +287,15 @@ def test_alarm_is_acknowledged_once_and_by_name(client: httpx.Client) -> None:
 
 @on_both_databases
 def test_key_figures_of_alarms_come_from_the_stored_transitions(client: httpx.Client) -> None:
-    for asset in ("motor_01", "motor_02"):
+    for asset in ("motor_01", "motor_02", "motor_03"):
         send(client, messages(running(300, 1), asset=asset))
         calibrate(client, asset)
     faulty = running(20, 4) + np.array([0, 0, 0.4])
     send(client, messages(faulty, 300))
-    asked = {"asset_id": "motor_01", "action": "acknowledge", "author": "Ada"}
-    assert client.post("/api/v1/alarms", json=asked).status_code == 200  # now: raised again once in the months between
+    just_now = int(time.time() - START.timestamp()) - len(faulty)
+    send(client, messages(faulty, just_now, "motor_03"))
+    asked = {"asset_id": "motor_03", "action": "acknowledge", "author": "Ada"}
+    assert client.post("/api/v1/alarms", json=asked).status_code == 200
     send(client, messages(faulty, 300, "motor_02"))
     steps = client.get("/api/v1/alarms", params={"transitions": True}).json()["transitions"]
     raised = {step["asset_id"]: datetime.fromisoformat(step["time"]) for step in steps if step["event"] == "RAISED"}
@@ -308,7 +315,7 @@ def test_key_figures_of_alarms_come_from_the_stored_transitions(client: httpx.Cl
     assert {one["asset_id"], two["asset_id"]} == {"motor_01", "motor_02"}
     assert datetime.fromisoformat(one["start"]) == raised[one["asset_id"]]
     assert one["standing"]
-    now = client.get("/api/v1/alarms/kpis", params={"asset_id": "motor_01"}).json()
+    now = client.get("/api/v1/alarms/kpis", params={"asset_id": "motor_03"}).json()
     assert now["acknowledge_time"]["acknowledged"] == 1
 
 
@@ -457,3 +464,83 @@ def test_openapi_describes_every_route(empty_plant: httpx.Client) -> None:
         "/api/v1/alarms", "/api/v1/alarms/kpis", "/api/v1/logs", "/api/v1/whatif", "/api/v1/maintenance",
         "/api/v1/system/purge", "/predict", "/health",
     } <= set(paths)  # fmt: skip
+
+
+def test_alarms_of_a_long_life_come_as_the_newest_of_each_and_not_more_than_asked_for(
+    tmp_path: Path, client: httpx.Client
+) -> None:
+    """An asset with 30 occurrences of an alarm, of two steps each; the newest is at 30 s."""
+    send(client, messages(running(1, 1)))
+    rows = []
+    for number in range(1, 31):
+        common = {"alarm_id": f"motor_01/anomaly/{number:02}", "asset_id": "motor_01", "priority": AlarmPriority.LOW}
+        told = {**common, "time": float(number), "author": "system", "reason": "score", "key": "anomaly", "score": 2.0}
+        raised = (words.AlarmState.NORMAL, words.AlarmState.UNACKNOWLEDGED, AlarmEvent.RAISED)
+        cleared = (words.AlarmState.UNACKNOWLEDGED, words.AlarmState.NORMAL, AlarmEvent.CLEARED)
+        steps = [
+            AlarmTransition(**told, from_state=before, to_state=after, event=event)
+            for before, after, event in (raised, cleared)
+        ]
+        rows.append((common, steps))
+    store = Store(sqlite_in(tmp_path))
+    with store.transaction() as batch:
+        for common, steps in rows:
+            stands = StoredAlarm(common["alarm_id"], "motor_01", "anomaly", "LOW", "NORMAL", steps[0].time, "too hot")
+            batch.alarms.record([stands], steps)
+    store.close()
+
+    def asked(**query: Any) -> dict[str, Any]:
+        answer = client.get("/api/v1/alarms", params={"asset_id": "motor_01"} | query)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    assert asked()["alarms"] == []  # none is open
+    newest = asked(open_only=False, transitions=True, limit=5)
+    assert [one["alarm_id"] for one in newest["alarms"]] == ["motor_01/anomaly/30"]
+    ends = [(one["alarm_id"][-2:], one["event"]) for one in newest["transitions"]]
+    assert ends == [("30", "CLEARED"), ("30", "RAISED"), ("29", "CLEARED"), ("29", "RAISED"), ("28", "CLEARED")]
+    past = asked(open_only=False, history=True, limit=3)
+    assert [one["alarm_id"][-2:] for one in past["alarms"]] == ["30", "29", "28"]
+    assert len(asked(open_only=False, history=True, transitions=True)["transitions"]) == 60
+    for limit in (0, 10_001):
+        assert client.get("/api/v1/alarms", params={"limit": limit}).status_code == 422
+
+
+@pytest.mark.parametrize("headers", [{}, {"content-type": "application/x-www-form-urlencoded"}])
+def test_body_that_curl_sends_without_naming_it_is_read_as_json(client: httpx.Client, headers: dict[str, str]) -> None:
+    reading = json.dumps(messages(running(1, 1))[0]).encode()
+    assert client.post("/api/v1/data/simple", content=reading, headers=headers).json()["accepted"] == 1
+    batch = gzip.compress(json.dumps({"readings": messages(running(299, 2), 1)}).encode())
+    packed = headers | {"content-encoding": "gzip"}
+    assert client.post("/api/v1/data/batch", content=batch, headers=packed).json()["accepted"] == 299
+    started = client.post("/api/v1/calibration/start", content=b'{"asset_id": "motor_01"}', headers=headers)
+    assert (started.status_code, started.json()["data_points_collected"]) == (200, 300)
+    assert finished(client, "motor_01")["stage"] == "accepted"
+
+
+def test_status_says_at_the_top_what_is_meant_by_one_asset_and_nothing_of_several(client: httpx.Client) -> None:
+    for asset in ("motor_01", "motor_02"):
+        send(client, messages(running(300, 1), asset=asset))
+    calibrate(client, "motor_02")
+    several = status(client)
+    assert [several[name] for name in ("baseline_established", "models_loaded", "baseline_summary")] == [None] * 3
+    assert status(client, "motor_01")["baseline_established"] is False
+    assert status(client, "motor_01")["baseline_summary"] == {}
+    one = status(client, "motor_02")
+    assert one["baseline_established"] is True
+    models = one["asset"]["models_loaded"]
+    assert one["models_loaded"] == models | {
+        "legacy_model": models["reading_forest"], "batch_model": models["window_forest"],
+    }  # fmt: skip
+    assert models["reading_forest"]
+    summary = one["asset"]["baseline_summary"]
+    others = {"current_mean": "current_a", "speed_mean": "speed_rpm", "vibration_mean": "vibration_g"}
+    assert one["baseline_summary"] == summary | {other: summary[name] for other, name in others.items()}
+
+
+def test_purge_without_a_body_says_what_is_to_be_confirmed_and_deletes_nothing(client: httpx.Client) -> None:
+    send(client, messages(running(1, 1)))
+    refused = client.post("/api/v1/system/purge")
+    assert (refused.status_code, refused.json()["error"]["code"]) == (422, "not_confirmed")
+    assert 'expected {"confirm": "ALL"} in the body, found no confirmation' in refused.json()["error"]["message"]
+    assert status(client)["assets"] == 1

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import httpx
 import numpy as np
 import pytest
-from condition_sample import running
+from condition_sample import baseline, running
 from plant_fixture import START, client_of_pumps, readings_of, send_batch
 from recalibration_fixture import ASSET, LOUD, MOVED, Moved, at_new_duty, pump_at_new_duty, reopened, workshop
 
 from smart_sentry.errors import ServiceRefused
+from smart_sentry.plant.baseline_settling import settle_baselines
 from smart_sentry.plant.recalibration_material import confirmed_faults
 from smart_sentry.plant.recalibration_run import BY_MACHINE, PATH, carry_forward, next_step, open_or_ask, standing
-from smart_sentry.plant.recalibration_watch import settle_recalibrations
 from smart_sentry.stores.notes import Note
 
 
@@ -85,6 +86,21 @@ def test_fault_after_a_promotion_takes_it_back_by_itself_with_an_alarm(moved: Mo
     assert moved.audit()[-2:] == ["roll back", "recalibration: rolled back"]
 
 
+def test_watch_that_saw_hardly_anything_goes_on_from_the_first_reading_after_the_gap(moved: Moved) -> None:
+    """The machine sends nothing for two hours, then 30 readings: the hour begins anew with the first of them."""
+    told = promoted(moved)
+    moved.sent += 7200
+    resumed = START.timestamp() + moved.sent
+    moved.send(at_new_duty(30, 3))
+    until(lambda: "recalibration: watched on" in moved.audit())
+    after = standing(moved.shop, told["number"], ASSET)
+    assert after["state"] == "WATCHING"
+    assert datetime.fromisoformat(after["watch_until"]).timestamp() == resumed + 3600.0
+    moved.send(at_new_duty(3700, 4))
+    until(lambda: standing(moved.shop, told["number"], ASSET)["state"] == "KEPT")
+    assert moved.audit().count("recalibration: watched on") == 1
+
+
 @pytest.mark.parametrize("verdict", ["degradation", "sensor_fault", "unknown"])
 def test_nothing_is_promoted_under_these_verdicts_without_a_named_person(moved: Moved, verdict: str) -> None:
     moved.find(verdict, may_recalibrate=True)
@@ -104,6 +120,24 @@ def test_nothing_is_promoted_under_these_verdicts_without_a_named_person(moved: 
         entry = next(one for one in batch.audit.history(asset_id=ASSET) if one.action == "recalibration: promoted")
     assert entry.actor == "Ada"
     assert ("overrides the finding of a degradation" in entry.details["why"]) == (verdict == "degradation")
+
+
+def test_finding_older_than_what_the_candidate_learnt_asks_a_person(moved: Moved) -> None:
+    """It looked at the readings up to seven hours ago, and the candidate has learnt from later ones."""
+    finding = moved.find("benign_operating_change", may_recalibrate=True)
+    moved.sent += 7 * 3600
+    moved.send(at_new_duty(MOVED, 3))
+    told = carry_forward(moved.shop, open_or_ask(moved.shop, ASSET, "new duty", finding)["number"])
+    assert told["state"] == "AWAITING_APPROVAL"
+    assert "no finding has looked at" in told["checks"]["decision"]["sentences"][0]
+
+
+def test_round_that_could_say_nothing_since_the_verdict_asks_a_person(moved: Moved) -> None:
+    finding = moved.find("benign_operating_change", may_recalibrate=True)
+    moved.find("skipped")
+    told = carry_forward(moved.shop, open_or_ask(moved.shop, ASSET, "new duty", finding)["number"])
+    assert told["state"] == "AWAITING_APPROVAL"
+    assert "not its last word" in told["checks"]["decision"]["sentences"][0]
 
 
 def test_degradation_found_while_it_waits_counts(moved: Moved) -> None:
@@ -146,10 +180,12 @@ def test_acknowledged_fault_must_still_be_flagged_unless_it_is_called_wrong(tmp_
     with pump_at_new_duty(tmp_path, with_fault=True) as moved:
         told = carry_forward(moved.shop, open_or_ask(moved.shop, ASSET, "time")["number"])
         past = next(one for one in told["checks"]["checks"] if one["name"] == "past faults")
-        assert (past["passed"], past["figures"]) == (True, {"faults": 1, "lost_at": []})
+        began = START.timestamp() + 1002.0
+        # The candidate knows the new duty alone and calls at the old one: whether it sees the fault there, nobody can tell.
+        assert (past["passed"], past["figures"]) == (None, {"faults": 1, "lost_at": [], "hidden_at": [began]})
         with moved.store.view() as batch:
             found = confirmed_faults(batch, ASSET)
-            assert [(one.began, one.ended is None) for one in found] == [(START.timestamp() + 1002.0, False)]
+            assert [(one.began, one.ended is None) for one in found] == [(began, False)]
         with moved.store.transaction() as batch:
             batch.notes.add(Note(ASSET, "false alarm", "Ada", START.timestamp() + 1500.0, "a hammer"))
         with moved.store.view() as batch:
@@ -222,12 +258,32 @@ def test_run_that_is_cut_off_after_any_step_goes_on_where_it_stood(moved: Moved)
     assert moved.audit().count("promote") == 1
 
 
+def test_candidate_of_a_second_run_takes_no_other_candidates_place_nor_its_checks(moved: Moved) -> None:
+    """Two runs of one recalibration learn from readings that have grown in between: what is checked is what is promoted."""
+    number = open_or_ask(moved.shop, ASSET, "time")["number"]
+    first = next_step(moved.shop, number)["candidate_version"]
+    other = moved.baselines.keep(baseline(rows=300, seed=9, asset_id=ASSET))
+    built = {"author": "Ada", "step": "built", "candidate_version": other}
+    assert moved.client.post(f"{PATH}/{number}/advance", json=built).json()["candidate_version"] == first
+    good = {"name": "acceptance", "passed": True, "figures": {}, "sentence": "Good."}
+    checked = {"author": "Ada", "step": "checked", "candidate_version": other, "checks": [good]}
+    refused = moved.client.post(f"{PATH}/{number}/advance", json=checked)
+    assert refused.status_code == 409
+    assert f"its candidate is {first}" in refused.json()["error"]["message"]
+    assert next_step(moved.shop, number)["state"] == "CHECKED"
+    nothing = {"steps": 60, "both": 0, "only_active": 0, "only_candidate": 0, "agreement": 1.0, "alarms_active": [],
+               "alarms_candidate": [], "mean_score_active": None, "mean_score_candidate": None}  # fmt: skip
+    shadowed = {"author": "Ada", "step": "shadowed", "candidate_version": other, "shadow": nothing}
+    assert moved.client.post(f"{PATH}/{number}/advance", json=shadowed).status_code == 409
+    assert standing(moved.shop, number, ASSET)["candidate_version"] == first
+
+
 def test_step_without_what_it_needs_is_refused_with_its_name(moved: Moved) -> None:
     number = open_or_ask(moved.shop, ASSET, "time")["number"]
     answer = moved.client.post(f"{PATH}/{number}/advance", json={"author": "Ada", "step": "built"})
     assert answer.status_code == 422
     assert "candidate_version" in answer.text
-    early = {"author": "Ada", "step": "checked", "checks": []}
+    early = {"author": "Ada", "step": "checked", "candidate_version": "v1", "checks": []}
     assert moved.client.post(f"{PATH}/{number}/advance", json=early).status_code == 409
     assert moved.client.post(f"{PATH}/77/advance", json={"author": "Ada", "step": "shadowing"}).status_code == 422
 
@@ -237,7 +293,7 @@ def test_stop_between_the_files_and_the_transaction_of_a_promotion_is_undone(tmp
         told = carry_forward(moved.shop, open_or_ask(moved.shop, ASSET, "time")["number"])
     moved.baselines.activate(ASSET, told["candidate_version"])  # and here the process was killed
     plant = reopened(tmp_path)
-    settle_recalibrations(plant)
+    settle_baselines(plant)
     assert moved.baselines.history(ASSET) == [told["active_version"]]
     assert plant.watch_of(ASSET).judge_of(ASSET) == told["active_version"]
     plant.store.close()
@@ -251,7 +307,7 @@ def test_stop_between_the_files_and_the_transaction_of_a_rollback_is_undone(tmp_
         told = promoted(moved)
     moved.baselines.roll_back(ASSET)  # and here the process was killed
     plant = reopened(tmp_path)
-    settle_recalibrations(plant)
+    settle_baselines(plant)
     assert moved.baselines.history(ASSET) == [told["active_version"], told["candidate_version"]]
     assert plant.watch_of(ASSET).judge_of(ASSET) == told["candidate_version"]
     plant.store.close()

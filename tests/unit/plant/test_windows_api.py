@@ -228,3 +228,20 @@ def test_document_has_both_forms_and_its_examples_can_be_sent(shared: httpx.Clie
     example = content["examples"]["columns"]["value"]
     columns = dict(zip(NAMES, list(example["columns"].values())[: len(NAMES)], strict=True))
     assert send(shared, example | {"asset_type": FAST.name, "columns": columns})["accepted"] == 2
+
+
+def test_windows_are_summed_up_under_short_names_too(tmp_path: Path) -> None:
+    with client_of(tmp_path) as client:
+        for part in range(3):
+            send(client, window(running(4000, part), 40.0 * part))
+        calibrate_asset(client, "p")
+        told = client.get("/api/v1/monitoring/baseline", params={"asset_id": "p"}).json()
+        status = client.get("/api/v1/monitoring/status", params={"asset_id": "p"}).json()
+    learnt = told["batch_baseline"]
+    assert told["baseline"] == {}
+    for short, name in (("current", "current_a"), ("speed", "speed_rpm"), ("vibration", "vibration_g")):
+        for statistic in ("mean", "std", "peak_to_peak", "rms"):
+            assert learnt[f"{short}_{statistic}"] == learnt[f"{name}_{statistic}"]
+            assert {"mean", "std"} <= set(learnt[f"{short}_{statistic}"])
+        assert status["baseline_summary"][f"{short}_mean"] == learnt[f"{name}_mean"]["mean"]
+    assert status["models_loaded"]["batch_model"]

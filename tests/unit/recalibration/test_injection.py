@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 import numpy as np
 import pytest
 from condition_sample import baseline, pump, running, seconds
@@ -11,7 +9,6 @@ from condition_sample import baseline, pump, running, seconds
 from smart_sentry.assets import AssetType
 from smart_sentry.detection.calibration import Readings, calibrate
 from smart_sentry.recalibration.injection import SIZES, InjectedFault, NormalSpread, faults_of, inject
-from smart_sentry.recalibration.sensitivity import healthy_stretches
 
 PUMP = pump()
 SPREAD = NormalSpread.of(PUMP, baseline())
@@ -43,6 +40,14 @@ def test_gain_moves_the_mean_by_its_size_and_follows_the_signal() -> None:
     signal = HEALTHY.values[altered, 0]
     assert np.ptp(added / signal) == pytest.approx(0.0, abs=1e-12)
     assert added.mean() == pytest.approx(6.0 * SPREAD.level[0], rel=0.05)
+
+
+def test_gain_moves_the_mean_as_far_where_the_signal_is_smaller() -> None:
+    """Half the current: a gain in per cent of the old mean would move it half as far."""
+    half = Readings(HEALTHY.seconds, HEALTHY.values * [0.5, 1.0, 1.0])
+    readings, altered = inject(InjectedFault("gain", ("current_a",), 6.0, 7), PUMP, SPREAD, half, ROWS)
+    added = (readings.values - half.values)[altered, 0]
+    assert added.mean() == pytest.approx(6.0 * SPREAD.level[0], rel=1e-9)
 
 
 def test_variance_adds_scatter_without_a_shift() -> None:
@@ -93,14 +98,12 @@ def test_machine_of_many_signals_gets_faults_in_six_of_them_and_one_of_a_single_
     assert {fault.kind for fault in faults_of(kind(1), 1)} == set(SIZES) - {"correlated"}
 
 
-def test_stretches_do_not_overlap_and_avoid_flags() -> None:
-    values = running(1500, 5)
-    values[1000:1400, 0] += 20.0
-    stretches = healthy_stretches(PUMP, baseline(), Readings(seconds(1500), values))
-    spans = sorted((one.readings.seconds[0], one.readings.seconds[-1]) for one in stretches)
-    assert len(spans) >= 2
-    assert all(ends < begins for (_, ends), (begins, _) in pairwise(spans))
-    assert spans[0][1] < 1000.0
+def test_one_reading_at_least_is_a_spike() -> None:
+    for seed in range(20):
+        _, altered = inject(
+            InjectedFault("spike", ("current_a",), 16.0, seed), PUMP, SPREAD, HEALTHY, np.arange(300) >= 297
+        )
+        assert 1 <= altered.sum() <= 3
 
 
 def test_spread_of_a_fast_machine_tells_a_second_from_a_reading() -> None:

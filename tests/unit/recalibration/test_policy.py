@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -17,34 +18,41 @@ from smart_sentry.recalibration.watching import Watched, objections
 
 GOOD = (Check("acceptance", True, {}, "Good."),)
 CALM = Shadow(400, 0, 300, 0, 0.25, (5.0,), (), 3.0, 0.5)
-BENIGN = NewestFinding(Verdict.BENIGN, True, True)
+LEARNT_UNTIL = 100_000.0
+BENIGN = NewestFinding(Verdict.BENIGN, True, True, LEARNT_UNTIL)
 
 
 def test_sound_candidate_after_a_benign_change_is_promoted() -> None:
-    assert decide(BENIGN, GOOD, CALM).action is Action.PROMOTE
-    assert decide(replace(BENIGN, verdict=Verdict.STEP_AFTER_MAINTENANCE), GOOD, CALM).action is Action.PROMOTE
-    assert decide(replace(BENIGN, verdict=Verdict.NONE, may_recalibrate=False), GOOD, CALM).action is Action.PROMOTE
+    assert decide(BENIGN, GOOD, CALM, LEARNT_UNTIL).action is Action.PROMOTE
+    after_maintenance = replace(BENIGN, verdict=Verdict.STEP_AFTER_MAINTENANCE)
+    unmoved = replace(BENIGN, verdict=Verdict.NONE, may_recalibrate=False)
+    for finding in (after_maintenance, unmoved):
+        assert decide(finding, GOOD, CALM, LEARNT_UNTIL).action is Action.PROMOTE
+
+
+def test_finding_that_ends_a_round_of_monitoring_before_the_training_does_is_fresh_enough() -> None:
+    behind = replace(BENIGN, recent_end=LEARNT_UNTIL - 6 * 3600.0)
+    assert decide(behind, GOOD, CALM, LEARNT_UNTIL).action is Action.PROMOTE
+    assert decide(BENIGN, GOOD, CALM, math.inf).action is Action.ASK
 
 
 @pytest.mark.parametrize("verdict", [Verdict.DEGRADATION, Verdict.SENSOR_FAULT, Verdict.UNKNOWN])
 def test_nothing_is_promoted_by_itself_under_these_verdicts(verdict: Verdict) -> None:
     for may in (True, False):
-        decision = decide(NewestFinding(verdict, may, True), GOOD, CALM)
+        decision = decide(replace(BENIGN, verdict=verdict, may_recalibrate=may), GOOD, CALM, LEARNT_UNTIL)
         assert decision.action is Action.ASK
         assert verdict.value in decision.sentences[0]
 
 
 def test_only_a_degradation_needs_an_override() -> None:
-    assert [verdict for verdict in Verdict if needs_override(NewestFinding(verdict, False, True))] == [
-        Verdict.DEGRADATION
-    ]
+    assert [one for one in Verdict if needs_override(replace(BENIGN, verdict=one))] == [Verdict.DEGRADATION]
     assert not needs_override(None)
 
 
 def test_failed_check_refuses_whatever_the_finding_says() -> None:
-    decision = decide(BENIGN, (*GOOD, Check("past faults", False, {}, "One is lost.")), CALM)
+    decision = decide(BENIGN, (*GOOD, Check("past faults", False, {}, "One is lost.")), CALM, LEARNT_UNTIL)
     assert (decision.action, decision.sentences) == (Action.REFUSE, ("One is lost.",))
-    assert decide(BENIGN, (), CALM).action is Action.REFUSE
+    assert decide(BENIGN, (), CALM, LEARNT_UNTIL).action is Action.REFUSE
 
 
 @pytest.mark.parametrize(
@@ -53,20 +61,25 @@ def test_failed_check_refuses_whatever_the_finding_says() -> None:
         (None, GOOD, CALM),
         (replace(BENIGN, current=False), GOOD, CALM),
         (replace(BENIGN, may_recalibrate=False), GOOD, CALM),
+        (replace(BENIGN, recent_end=LEARNT_UNTIL - 21_601.0), GOOD, CALM),
+        (replace(BENIGN, passed_over=True), GOOD, CALM),
         (BENIGN, (Check("cumulative move", None, {}, "Far."),), CALM),
         (BENIGN, GOOD, replace(CALM, steps=49)),
         (BENIGN, GOOD, replace(CALM, only_active=2, only_candidate=30, alarms_candidate=(7.0,))),
     ],
-    ids=["no finding", "about another baseline", "not allowed", "check undecided", "short shadow", "new alarms"],
-)
+    ids=[
+        "no finding", "about another baseline", "not allowed", "older than the training", "passed over since",
+        "check undecided", "short shadow", "new alarms",
+    ],
+)  # fmt: skip
 def test_doubt_puts_it_before_a_person(
     finding: NewestFinding | None, checks: tuple[Check, ...], shadow: Shadow
 ) -> None:
-    assert decide(finding, checks, shadow).action is Action.ASK
+    assert decide(finding, checks, shadow, LEARNT_UNTIL).action is Action.ASK
 
 
 def test_settings_may_ask_for_a_person_always() -> None:
-    assert decide(BENIGN, GOOD, CALM, "person").action is Action.ASK
+    assert decide(BENIGN, GOOD, CALM, LEARNT_UNTIL, "person").action is Action.ASK
 
 
 def watched(flags: int, steps: int = 1000, growth: float = 0.0) -> Watched:
@@ -89,6 +102,10 @@ def test_promoted_baseline_is_taken_back_for_flags_damage_or_an_urgent_alarm() -
     assert "priority HIGH" in objections(replace(watched(0), alarms=(raised,)), 0.002)[0]
     low = replace(raised, priority=AlarmPriority.LOW)
     assert objections(replace(watched(0), alarms=(low,)), 0.002) == []
+    unshelved = replace(raised, from_state=AlarmState.SHELVED, event=AlarmEvent.SHELF_EXPIRED)
+    assert "priority HIGH" in objections(replace(watched(0), alarms=(unshelved,)), 0.002)[0]
+    reminded = replace(raised, from_state=AlarmState.UNACKNOWLEDGED, event=AlarmEvent.RE_ALARMED)
+    assert objections(replace(watched(0), alarms=(reminded,)), 0.002) == []
 
 
 def test_few_steps_say_nothing_about_the_share_of_flags() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,8 @@ from smart_sentry.config import Settings
 from smart_sentry.plant.incoming import Incoming
 from smart_sentry.plant.plant import Plant
 from smart_sentry.plant.status import asset_status
+from smart_sentry.reports.gather import gather
+from smart_sentry.reports.pages import life_note, remaining_life
 from smart_sentry.reports.reports import write_report
 from smart_sentry.reports.source import ReportSource
 from smart_sentry.stores.store import Store
@@ -60,8 +63,18 @@ def test_report_tells_what_the_model_predicted(plant: Plant, packaged_bundle: Bu
     five = pages(source, tmp_path, "industrial")
     assert len(five) == 5
     assert f"Probability of failure {told.failure_probability:.1%}" in five[0]
+    assert f"Its interval (cycles) {told.rul_lower_cycles:,.0f} to {told.rul_upper_cycles:,.0f}" in five[3]
     assert packaged_bundle.checksum in five[4]
     assert packaged_bundle.manifest.data_version in five[4]
+
+
+def test_a_remaining_life_at_the_cap_may_be_any_more(plant: Plant, tmp_path: Path) -> None:
+    content = gather(ReportSource.of_plant(plant, Settings(home=tmp_path)), "engine")
+    assert content.cap_cycles == ASSET_TYPE.failure.rul_cap_cycles
+    assert "or more" not in remaining_life(content) + life_note(content)  # it has failed
+    at_cap = replace(content, cap_cycles=0)
+    assert remaining_life(at_cap).endswith(" cycles or more")
+    assert " or more; a cycle is" in life_note(at_cap)
 
 
 def test_figures_stay_when_the_model_is_gone_and_its_facts_are_said_to_be_missing(plant: Plant, tmp_path: Path) -> None:

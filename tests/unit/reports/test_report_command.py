@@ -79,7 +79,7 @@ def test_command_says_what_is_wrong_and_leaves_no_file(
     assert not list(home.glob("*never*"))
 
 
-def test_flow_files_a_report_of_every_asset_and_of_the_fleet(
+def test_flow_files_every_report_of_every_asset_and_of_the_fleet(
     home: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("PREFECT_HOME", str(tmp_path))
@@ -92,10 +92,14 @@ def test_flow_files_a_report_of_every_asset_and_of_the_fleet(
     monkeypatch.setattr(flows, "get_run_logger", lambda: __import__("logging").getLogger("flow"))
     monkeypatch.setattr(flows, "_file", flows._file.fn)
     files = [Path(name) for name in flows.file_reports.fn()]
+    kinds = {"executive": ".pdf", "industrial": ".pdf", "excel": ".xlsx"}
     assert [path.name for path in files] == ["fleet.pdf"] + [
-        f"{file_name_of(f'executive-{asset}')}.pdf" for asset in sorted(ASSETS)
+        f"{file_name_of(f'{kind}-{asset}')}{ending}" for asset in sorted(ASSETS) for kind, ending in kinds.items()
     ]
     assert len({path.parent for path in files}) == 1
     assert files[0].parent.parent == home / "reports"
     assert links == [path.resolve().as_uri() for path in files]
-    assert JAPANESE in pages_of(files[1 + sorted(ASSETS).index(JAPANESE)].read_bytes())[0]
+    executive, industrial, workbook = files[1 + 3 * sorted(ASSETS).index(JAPANESE) :][:3]
+    assert JAPANESE in pages_of(executive.read_bytes())[0]
+    assert len(pages_of(industrial.read_bytes())) == 5
+    assert sheets_of(workbook.read_bytes())["Summary"]["A1"].value == JAPANESE

@@ -10,9 +10,10 @@ from typing import Any
 from urllib.parse import unquote
 
 import httpx
+import numpy as np
 import pypdf
 import pytest
-from plant_fixture import client_of_pumps, healthy, send_batch
+from plant_fixture import PUMP, START, client_of_pumps, healthy, send_batch
 from report_plant import (
     ALARMING,
     ALARMS,
@@ -25,6 +26,7 @@ from report_plant import (
     JAPANESE,
     MARKUP,
     OPEN_ALARMS,
+    RICH,
     UNJUDGED,
     asked,
     fill,
@@ -33,6 +35,11 @@ from report_plant import (
     sheets_of,
     summary_of,
 )
+
+from smart_sentry.config import Settings
+from smart_sentry.reports.gather import gather
+from smart_sentry.reports.source import ReportSource
+from smart_sentry.stores.store import Store
 
 PAGES = {"executive": 1, "industrial": 5}
 
@@ -120,6 +127,17 @@ def test_what_is_missing_is_said_with_its_reason(client: httpx.Client, asset: st
     assert told["Risk", ""] == f"not available: {why}"
 
 
+def test_what_nothing_had_judged_is_no_health_of_100_and_is_not_counted(client: httpx.Client, home: Path) -> None:
+    with Store(f"sqlite:///{home / 'plant.db'}") as store:
+        content = gather(ReportSource(store, {PUMP.name: PUMP}, home / "models", None, Settings(home=home)), CRITICAL)
+    assert content.trend is not None
+    calibrated = START.timestamp() + 300.0
+    np.testing.assert_array_equal(np.isfinite(content.trend.health), content.trend.seconds >= calibrated)
+    assert content.trend.judged == 60
+    first = pages_of(asked(client, "executive", CRITICAL).content)[0]
+    assert f"{content.trend.flagged} of 60 readings were flagged" in first
+
+
 def test_costs_come_from_the_settings(client: httpx.Client) -> None:
     page = pages_of(asked(client, "industrial", CRITICAL).content)[3]
     assert "Total 10,700 EUR 54,000 EUR" in page  # 3500 + 6 * 1200 and 18000 + 30 * 1200
@@ -130,6 +148,7 @@ def test_ten_thousand_alarms_are_counted_on_paper_and_listed_in_the_workbook(cli
     pages = pages_of(asked(client, "industrial", ALARMING).content)
     assert f"OPEN ALARMS {OPEN_ALARMS:,}".replace(",", "") in pages[0].replace(",", "")
     assert "more open alarms: see the workbook" in pages[0]
+    assert "more actions: most answer an open alarm, and the workbook has all of these" in pages[3]
     transitions = 3 * ALARMS - 2 * OPEN_ALARMS
     assert f"alarm transitions: {transitions:,}" in pages[4]
     rows = rows_of(sheets_of(asked(client, "excel", ALARMING).content)["Alarms"])
@@ -143,8 +162,9 @@ def test_text_of_people_is_never_markup_or_a_formula(client: httpx.Client) -> No
     assert MARKUP in page
     assert EVIL in page
     sheet = sheets_of(asked(client, "excel", CRITICAL).content)["Operator Logs"]
-    cells = [cell for row in sheet.iter_rows() for cell in row if cell.value == EVIL]
-    assert [cell.data_type for cell in cells] == ["s"]
+    cells = [cell for row in sheet.iter_rows() for cell in row if cell.value in (EVIL, RICH)]
+    assert [(cell.coordinate, cell.value) for cell in cells] == [("F2", EVIL), ("F4", RICH)]
+    assert [cell.data_type for cell in cells] == ["s", "s"]
     assert all(cell.data_type != "f" for row in sheet.iter_rows() for cell in row)
 
 
@@ -203,11 +223,12 @@ def test_workbook_has_numbers_dates_frozen_heads_filters_and_a_chart(client: htt
     )  # fmt: skip
     history = client.get("/api/v1/data/history", params={"asset_id": CRITICAL, "minutes": 60, "limit": 1000}).json()
     assert len(raw) == 1 + len(history["readings"])
+    assert [row[8] is None for row in raw[1:]] == [True] * 300 + [False] * 60  # calibrated after 300 readings
     for row, read, said in zip(raw[1:], reversed(history["readings"]), reversed(history["assessments"]), strict=True):
         assert row[0] == datetime.fromisoformat(read["timestamp"]).replace(tzinfo=None)
         assert row[1:4] == pytest.approx([read[name] for name in ("current_a", "speed_rpm", "vibration_g")], rel=1e-11)
         assert (row[4], row[6], row[7]) == (said["phase"], int(said["flag"]), said["votes"])
-        assert row[8] == pytest.approx(said["health"], rel=1e-11)
+        assert row[8] == (None if said["score"] is None else pytest.approx(said["health"], rel=1e-11))
     for name in ("Alarms", "Operator Logs", "Raw Data", "Baseline"):
         assert book[name].freeze_panes == "A2"
         assert book[name].auto_filter.ref is not None

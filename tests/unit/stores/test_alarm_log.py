@@ -81,6 +81,26 @@ def test_alarms_are_found_by_asset_and_state(store: Store) -> None:
         assert view.alarms.find("nothing") is None
 
 
+def test_newest_occurrence_stands_for_its_alarm_unless_every_one_is_asked_for(store: Store) -> None:
+    def occurrence(number: int, asset: str, kind: str, state: str = "NORMAL") -> AlarmState:
+        return replace(
+            RAISED, alarm_id=f"{asset}/{kind}/{number}", asset_id=asset, kind=kind, state=state, since=float(number)
+        )
+
+    first, second = occurrence(1, "pump", "anomaly", "SHELVED"), occurrence(2, "pump", "anomaly")
+    third, sensor = occurrence(3, "pump", "anomaly"), occurrence(4, "pump", "sensor:flow", "UNACKNOWLEDGED")
+    fan = occurrence(5, "fan", "anomaly")
+    with store.transaction() as batch:
+        batch.alarms.record([fan, third, first, sensor, second], [])
+    with store.view() as view:
+        assert view.alarms.newest(10) == [fan, sensor, third]
+        assert view.alarms.newest(10, asset_id="pump") == [sensor, third]
+        assert view.alarms.newest(1, asset_id="pump") == [sensor]
+        assert view.alarms.newest(10, open_only=True) == [sensor, first]  # none that is open is hidden by a later one
+        assert view.alarms.newest(10, asset_id="pump", every=True) == [sensor, third, second, first]
+        assert view.alarms.newest(2, every=True) == [fan, sensor]
+
+
 def test_several_states_of_one_alarm_in_a_record_leave_the_last(store: Store) -> None:
     with store.transaction() as batch:
         batch.alarms.record([RAISED, replace(RAISED, state="NORMAL")], [])

@@ -18,3 +18,17 @@ def test_audit_entries_are_found_by_time_and_asset(store: Store) -> None:
         assert view.audit.history() == [CALIBRATED, CONFIGURED]
         assert view.audit.history(Span(newest_first=True, limit=1)) == [CONFIGURED]
         assert view.audit.history(asset_id="pump") == [CALIBRATED]
+
+
+def test_newest_of_some_actions_is_that_asset_s_and_not_after_the_time(store: Store) -> None:
+    begun = AuditEntry(3.0, "ann", "maintenance begun", "pump", {"until": 9.0})
+    ended = AuditEntry(5.0, "ann", "maintenance ended", "pump", {})
+    with store.transaction() as batch:
+        for entry in (CALIBRATED, begun, ended, AuditEntry(6.0, "ann", "maintenance begun", "fan", {"until": 9.0})):
+            batch.audit.add(entry)
+    with store.view() as view:
+        about = ("maintenance begun", "maintenance ended")
+        assert view.audit.newest("pump", about) == ended
+        assert view.audit.newest("pump", about, until=4.0) == begun
+        assert view.audit.newest("pump", about, until=2.0) is None
+        assert view.audit.newest("mixer", about) is None

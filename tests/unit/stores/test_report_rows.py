@@ -84,7 +84,7 @@ def test_assessments_come_as_columns_and_reasons_of_what_was_flagged(filled: Sto
     assert found.flag.tolist() == [False, False, True, True]
     np.testing.assert_array_equal(found.score, [np.nan, 1, 2, 3])
     assert (found.votes, found.reasons) == ((1, 1), ("too hot", "too hot"))
-    assert counted == (4, 2)
+    assert counted == (3, 2)  # the first has no score
 
 
 @pytest.mark.parametrize("at_once", [1, 3, 100])
@@ -97,7 +97,8 @@ def test_raw_rows_come_once_each_with_what_was_said_of_them(filled: Store, at_on
     speed, current = (1 + signals.index(name) for name in ("speed", "current"))
     assert [row[speed] for row in rows] == [1, 11, 21, 31, 41, 51, 61, 70, 80, 90]
     assert [row[current] is None for row in rows] == [False] * 7 + [True] * 3
-    assert rows[0][-5:] == ("STEADY", None, False, 0, 90.0)
+    assert rows[0][-5:] == ("STEADY", None, False, 0, None)  # nothing had judged the machine yet
+    assert rows[1][-4:] == (1.0, False, 0, 90.0)
     assert rows[2][-4:] == (2.0, True, 1, 90.0)
     assert rows[9][-5:] == (None,) * 5
 
@@ -127,10 +128,22 @@ def test_times_of_the_newest_and_oldest_rows(filled: Store) -> None:
         assert view.reports.count("pump", 1004.0) == 5
 
 
-def test_health_is_that_of_the_newest_assessment_up_to_a_time(filled: Store) -> None:
+def test_health_is_that_of_the_newest_assessment_up_to_a_time_from_the_first_score_on(filled: Store) -> None:
     with filled.view() as view:
-        found = view.reports.health_at("pump", [999.0, 1000.0, 5000.0])
-    np.testing.assert_array_equal(found, [np.nan, 90.0, 90.0])
+        found = view.reports.health_at("pump", [999.0, 1000.0, 1000.9, 1001.0, 5000.0])
+        never = view.reports.health_at("fan", [5000.0])
+    np.testing.assert_array_equal(found, [np.nan, np.nan, np.nan, 90.0, 90.0])
+    assert np.isnan(never).all()
+
+
+def test_health_stays_known_while_a_machine_that_was_judged_has_no_score(store: Store) -> None:
+    with store.transaction() as batch:
+        batch.readings.add(some_readings("pump", [1, 2]))
+        batch.assessments.add(some_assessments("pump", [1]))
+        batch.assessments.add(some_assessments("pump", [0], start=START + 2))
+    with store.view() as view:
+        found = view.reports.health_at("pump", [START + 2])
+    assert found.tolist() == [90.0]
 
 
 @pytest.mark.parametrize(
@@ -169,3 +182,17 @@ def test_spans_are_those_in_which_an_alarm_stood(
     with alarming.view() as view:
         found = view.reports.alarm_spans("pump", start, until)
     assert [(begin, end) for _, begin, end in found] == expected
+
+
+def test_an_alarm_that_calls_again_stands_since_it_rose_at_any_time_that_is_asked_for(store: Store) -> None:
+    unread = AlarmState.UNACKNOWLEDGED
+    raised = step(1, AlarmState.NORMAL, unread, AlarmEvent.RAISED, 40.0)
+    calls = [step(1, unread, unread, AlarmEvent.RE_ALARMED, time) for time in (100.0, 160.0)]
+    since = {"stands_since": 40.0}
+    last = alarm_log.AlarmState("pump:anomaly:1", "pump", "anomaly", "HIGH", unread.value, 160.0, "", since)
+    with store.transaction(assets=["pump"]) as batch:
+        batch.alarms.record([last], [raised, *calls])
+    with store.view() as view:
+        (now,), (then,) = view.reports.open_alarms("pump", math.inf), view.reports.open_alarms("pump", 120.0)
+    assert (now.since, now.stands_since) == (160.0, 40.0)
+    assert (then.since, then.stands_since) == (100.0, 40.0)

@@ -69,6 +69,22 @@ def test_view_cannot_write(store: Store) -> None:
         assert [entry.action for entry in view.audit.history()] == ["y"]
 
 
+def test_database_that_only_lets_read_is_unavailable_until_it_lets_write_again(postgres_server: PostgresServer) -> None:
+    with postgres_server.database() as url:
+        with Store(url) as store, store.transaction() as batch:
+            batch.audit.add(AuditEntry(1.0, "ann", "x", None, {}))
+        name = url.rsplit("/", 1)[1].partition("?")[0]
+        postgres_server.run(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+        with pytest.raises(StoreUnavailable, match="read-only"), Store(url) as store, store.transaction() as batch:
+            batch.audit.add(AuditEntry(2.0, "ann", "lost", None, {}))
+        postgres_server.run(f"ALTER DATABASE {name} RESET default_transaction_read_only")
+        with Store(url) as store:
+            with store.transaction() as batch:
+                batch.audit.add(AuditEntry(2.0, "ann", "y", None, {}))
+            with store.view() as view:
+                assert [entry.action for entry in view.audit.history()] == ["x", "y"]
+
+
 def test_view_stands_still_and_waits_for_nobody_while_others_write(store: Store) -> None:
     with store.view() as view:
         assert view.readings.count("pump") == 0

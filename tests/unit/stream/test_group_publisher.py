@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from concurrent.futures import Future, wait
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from stream_sample import MOTOR, readings_of
 from smart_sentry.errors import IngestBusy, NotPublished
 from smart_sentry.servers import free_port
 from smart_sentry.stream import group_publisher
-from smart_sentry.stream.group_publisher import GroupPublisher
+from smart_sentry.stream.group_publisher import GroupPublisher, PublishCounts
 from smart_sentry.stream.messages import Readings
 
 
@@ -44,6 +45,7 @@ def test_what_waits_is_bounded_and_there_is_room_again_once_it_has_failed() -> N
     row = 4 * 8 + 256
     found = publisher(patience_s=0.5, most_waiting_bytes=10 * row)
     first = found.publish(some(8))
+    assert found.counts.waiting_bytes == 8 * row
     with pytest.raises(IngestBusy, match="No room for 3 readings: 8 wait") as told:
         found.publish(some(3))
     assert told.value.retry_after_seconds == 1
@@ -55,11 +57,12 @@ def test_what_waits_is_bounded_and_there_is_room_again_once_it_has_failed() -> N
     wait([third], 30)
     found.close()
     assert (found._rows, found._bytes) == (0, 0)
+    assert found.counts == PublishCounts(published=0, failed=40, refused=4, waiting_bytes=0)
 
 
 def test_caller_that_has_gone_is_not_waited_for_and_the_others_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
     held = threading.Event()
-    monkeypatch.setattr(group_publisher, "ensure_topics", lambda *_: held.wait(10) or held.set())
+    monkeypatch.setattr(group_publisher, "ensure_topics", lambda *_, **__: held.wait(10) or held.set())
     found = publisher(patience_s=0.2)
     first = found.publish(some(1))
     time.sleep(0.1)  # it is under way
@@ -91,3 +94,16 @@ def test_epochs_rise_from_caller_to_caller_whatever_the_clock_does(clock: list[f
     assert len(sent) == 3
     assert sent == sorted(set(sent))
     assert sent[0] == 5_000_000
+
+
+def test_epochs_rise_over_a_restart_with_a_clock_that_was_set_back(tmp_path: Path) -> None:
+    sent: list[int] = []
+    for now in (5000.0, 40.0):
+        found = GroupPublisher(
+            f"127.0.0.1:{free_port()}", "readings", [MOTOR], "test", clock=lambda now=now: now, epochs_file=tmp_path / "epoch"
+        )  # fmt: skip
+        found._send = lambda jobs: sent.extend(int(one.epochs[0]) for job in jobs for one in job.readings)  # type: ignore[method-assign]
+        wait([found.publish(some(2))], 10)
+        found.close()
+    assert sent[0] == 5_000_000_000
+    assert sent[1] > sent[0]

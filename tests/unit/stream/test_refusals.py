@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
+from datetime import UTC, datetime
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from stream_sample import LAYOUTS, MOTOR, PUMP, readings_of
 
 from smart_sentry.assets import AssetType, Signal
 from smart_sentry.errors import ConfigurationError
+from smart_sentry.stream.dead_letters import dead_letter
 from smart_sentry.stream.decoding import decode_batch
 from smart_sentry.stream.encoding import encode
 from smart_sentry.stream.layouts import Layout, Layouts
@@ -224,3 +226,42 @@ def test_layout_of_the_packed_form_is_as_documented() -> None:
     layout = LAYOUTS.by_name["pump"]
     expected = struct.pack("<BBH4sqqq2d", 1, 1, 2, layout.fingerprint, 1_700_000_001_000_000, 0, 1, 3.5, 2.0)
     assert PACKED.value == expected
+
+
+class Unreadable:
+    """A message of which a header's name is not UTF-8, as Kafka's client gives it: to be asked for its headers once."""
+
+    def __init__(self, error: Exception) -> None:
+        self._errors = [error]
+
+    def key(self) -> bytes:
+        return b"p-1"
+
+    def value(self) -> bytes:
+        return json_of()
+
+    def headers(self) -> None:
+        raise self._errors.pop()
+
+    def topic(self) -> str:
+        return "readings"
+
+    def partition(self) -> int:
+        return 0
+
+    def offset(self) -> int:
+        return 7
+
+
+@pytest.mark.parametrize(
+    "error", [SystemError("returned a result with an exception set"), UnicodeDecodeError("utf-8", b"\xff", 0, 1, "no")]
+)
+def test_message_whose_headers_cannot_be_read_is_refused_and_has_a_dead_letter(error: Exception) -> None:
+    odd, good = Unreadable(error), Message("readings", 0, 8, key=PACKED.key, value=PACKED.value, headers=PACKED.headers)
+    decoded = decode_batch([odd, good], LAYOUTS)
+    (refusal,) = decoded.refusals
+    assert (refusal.position, refusal.reason) == (0, Reason.WRONG_HEADERS)
+    assert [one.reading_ids for one in decoded.readings] == [["p-1:0:1"]]
+    letter = dead_letter(odd, refusal, datetime(2026, 1, 1, tzinfo=UTC))
+    assert (letter.key, letter.value) == (b"p-1", json_of())
+    assert dict(letter.headers)["dead-letter-offset"] == b"7"

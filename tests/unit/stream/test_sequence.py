@@ -48,6 +48,20 @@ def test_far_jump_forgets_what_is_out_of_reach() -> None:
     assert judged(gate, ("a", 0, 0), ("a", 0, 10_000), ("a", 0, 9_999), ("a", 0, 0)) == [NEW, NEW, NEW, STALE]
 
 
+def test_asset_that_is_forgotten_may_come_anew_and_the_others_stay_known() -> None:
+    gate = SequenceGate()
+    judged(gate, ("a", 0, 5), ("b", 3, 7), ("c", 0, 9))
+    gate.forget("b")
+    assert not gate.knows("b")
+    assert gate.snapshot()["assets"] == ["a", "c"]
+    assert judged(gate, ("a", 0, 5), ("b", 0, 1), ("c", 0, 9), ("c", 0, 10), ("b", 0, 1)) == [
+        DUPLICATE, NEW, DUPLICATE, NEW, DUPLICATE,
+    ]  # fmt: skip
+    gate.forget("nobody")
+    gate.forget(None)
+    assert judged(gate, ("a", 0, 5), ("c", 0, 9)) == [NEW, NEW]
+
+
 @settings(deadline=None, max_examples=50)
 @given(
     st.lists(st.tuples(st.sampled_from("ab"), st.integers(0, 1), st.integers(0, 90)), max_size=200), st.integers(1, 50)

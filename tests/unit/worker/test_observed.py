@@ -6,13 +6,16 @@ import json
 import logging
 import re
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
-from prometheus_client import generate_latest
+from confluent_kafka import TIMESTAMP_CREATE_TIME, TIMESTAMP_LOG_APPEND_TIME, TopicPartition
+from prometheus_client import CollectorRegistry, generate_latest
 
+from smart_sentry.api.ingest_metrics import IngestCollector
 from smart_sentry.api.metrics import ServiceMetrics
 from smart_sentry.contracts.alarms import AlarmEvent, AlarmPriority, AlarmState, AlarmTransition
 from smart_sentry.feed.open import StoredPlant
@@ -22,6 +25,7 @@ from smart_sentry.logs import JsonLines, set_up_guest_logging
 from smart_sentry.plant.parts import Part
 from smart_sentry.stores.store import Store
 from smart_sentry.stores.throughput import Throughput
+from smart_sentry.stream.group_publisher import PublishCounts
 from smart_sentry.stream.producer import Producer
 from smart_sentry.worker.consumer import WorkerOptions
 from smart_sentry.worker.latency import alarm_latencies
@@ -38,9 +42,12 @@ def idle_publisher() -> FeedPublisher:
     return FeedPublisher(RedisLink("redis://127.0.0.1:1/0"), StoredPlant(None))  # type: ignore[arg-type]
 
 
-def test_dashboard_asks_only_for_metrics_that_a_worker_exposes_and_for_each_of_the_stream() -> None:
+def test_dashboard_asks_only_for_metrics_that_exist_and_for_each_of_the_stream() -> None:
     metrics = WorkerMetrics(idle_publisher())
-    exposed = set(re.findall(r"^# TYPE (\S+) ", generate_latest(metrics.registry).decode(), re.M))
+    of_service = CollectorRegistry()
+    of_service.register(IngestCollector(lambda: PublishCounts(0, 0, 0, 0)))
+    told = (generate_latest(registry).decode() for registry in (metrics.registry, of_service))
+    exposed = {name for text in told for name in re.findall(r"^# TYPE (\S+) ", text, re.M)}
     exposed = {name for name in exposed if not name.endswith("_created")}
     asked = {
         re.sub(r"_(bucket|sum|count)$", "", name)
@@ -138,6 +145,95 @@ def test_kafka_counts_as_away_once_no_broker_answers(caplog: pytest.LogCaptureFi
         assert metrics.registry.get_sample_value("smart_sentry_stream_up", {"system": KAFKA}) == up
     said = [record.getMessage() for record in caplog.records if record.name.endswith("consumer")]
     assert said == ["kafka: no broker answers", "kafka: answers again"]
+    its._consumer.close()
+
+
+class Slow:
+    """Stores nothing until it may."""
+
+    def __init__(self, its: Worker) -> None:
+        self._its, self.seen = its, list[tuple[float | None, float | None]]()
+
+    def wait_for_room(self, seconds: float) -> bool:
+        """Notes what Prometheus is told of the partitions that wait, and of the time."""
+        time.sleep(0.01)
+        names = ("smart_sentry_stream_waiting_partitions", "smart_sentry_stream_held_seconds_total")
+        self.seen.append((metric(self._its.metrics, names[0]), metric(self._its.metrics, names[1])))
+        return len(self.seen) > 3
+
+
+class Owned:
+    """A partition of which the database has the messages before 40."""
+
+    next_offset = 40
+    lost = False
+
+
+def test_back_pressure_and_lag_are_told_while_it_lasts(monkeypatch: pytest.MonkeyPatch) -> None:
+    its = worker(WorkerMetrics(), None)
+    its._plants = {0: Owned(), 1: Owned()}  # type: ignore[dict-item]
+    its._lag_told -= 10
+    its._storing = slow = Slow(its)  # type: ignore[assignment]
+    asked = list[bool]()
+
+    def waiting(partition: int, offset: int, *, ask: bool) -> int:
+        asked.append(ask)
+        return 100 + partition - offset
+
+    monkeypatch.setattr(its._consumer, "waiting", waiting)
+    assert its._wait_for_room()
+    assert [partitions for partitions, _ in slow.seen] == [0, 2, 2, 2]
+    held = [seconds for _, seconds in slow.seen if seconds is not None]
+    assert (
+        0.0
+        == held[0]
+        <= held[1]
+        < held[2]
+        < held[3]
+        <= (metric(its.metrics, "smart_sentry_stream_held_seconds_total") or 0)
+    )
+    assert metric(its.metrics, "smart_sentry_stream_waiting_partitions") == 0
+    lag = {
+        name: its.metrics.registry.get_sample_value("smart_sentry_stream_lag_messages", {"partition": name})
+        for name in "01"
+    }
+    assert lag == {"0": 60, "1": 61}
+    assert asked == [True, True]
+    its._consumer.close()
+
+
+def test_partition_that_was_lost_to_another_worker_has_no_lag_any_more() -> None:
+    its = worker(WorkerMetrics(), None)
+    its._plants = {0: Owned()}  # type: ignore[dict-item]
+    its.metrics.lag(0, 7)
+    its._lost(Unassigning(), [TopicPartition("readings", 0)])
+    assert its.metrics.registry.get_sample_value("smart_sentry_stream_lag_messages", {"partition": "0"}) is None
+    its._consumer.close()
+
+
+class Unassigning:
+    """A client that gives partitions away."""
+
+    def incremental_unassign(self, partitions: object) -> None:
+        """Nothing more is to be done."""
+
+
+class Sent:
+    """A message, of which only the time is asked."""
+
+    def __init__(self, kind: int) -> None:
+        self._kind = kind
+
+    def timestamp(self) -> tuple[int, int]:
+        return self._kind, 1_767_225_600_000
+
+
+def test_topic_whose_messages_bear_their_senders_time_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    its = worker(WorkerMetrics(), None)
+    for kind in (TIMESTAMP_LOG_APPEND_TIME, TIMESTAMP_CREATE_TIME, TIMESTAMP_CREATE_TIME):
+        its._look_at_clock(Sent(kind))  # type: ignore[arg-type]
+    (said,) = (record.getMessage() for record in caplog.records if "CreateTime" in record.getMessage())
+    assert "--entity-name readings --add-config message.timestamp.type=LogAppendTime" in said
     its._consumer.close()
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,12 +12,16 @@ from condition_sample import baseline, running
 from plant_fixture import PUMP, sqlite_in
 
 from smart_sentry.plant.condition_watch import ConditionWatch
+from smart_sentry.plant.purge import purge
+from smart_sentry.plant.worked_plant import WorkedPlant
+from smart_sentry.stores.commands import CommandTable, Outcome
 from smart_sentry.stores.readings import AlreadyStored
+from smart_sentry.stores.snapshots import pack
 from smart_sentry.stores.store import Store
 from smart_sentry.stream.encoding import encode
 from smart_sentry.stream.layouts import Layout
-from smart_sentry.stream.messages import Form, Headers, Outgoing, Readings
-from smart_sentry.worker.partition import PartitionPlant
+from smart_sentry.stream.messages import SENT_BACK, Form, Headers, Outgoing, Readings, Reason
+from smart_sentry.worker.partition import QUARANTINED, PartitionPlant, StateIsLost
 
 START, ASSET, ROWS = 1_767_225_600.0, "pump_1", 400
 
@@ -57,6 +61,8 @@ class Partition:
     def __init__(self, folder: Path) -> None:
         self.store = Store(sqlite_in(folder))
         self.messages: list[Lying] = []
+        self.originals: dict[int, Outgoing] = {}
+        """Of those that were spoiled."""
         self._epoch = 0
         plant = PartitionPlant({PUMP.name: PUMP}, folder / "models", self.store, "readings", 0)
         watch = plant.watch(PUMP.name)
@@ -83,14 +89,26 @@ class Partition:
     def spoil(self, place: int) -> None:
         """Makes a message one that nobody can read."""
         sent = self.messages[place].sent
+        self.originals[place] = sent
         self.messages[place] = Lying(Outgoing(sent.key, b"{broken", sent.headers), place)
+
+    def send_back(self, place: int) -> None:
+        """Sends what stood there before it was spoiled, as a dead letter is sent back."""
+        sent = self.originals[place]
+        self.messages.append(Lying(replace(sent, headers=[*sent.headers, (SENT_BACK, b"1")]), len(self.messages)))
+
+    def repeat(self, places: Sequence[int]) -> None:
+        """Sends the same messages again."""
+        self.messages += [
+            Lying(self.messages[place].sent, len(self.messages) + row) for row, place in enumerate(places)
+        ]
 
     def work(self) -> None:
         """Reads to the end, as a worker does."""
         while self.plant.position < len(self.messages):
             read = self.plant.read(self.messages[self.plant.position :])
             try:
-                if self.plant.position < self.plant.careful_until:
+                if self.plant.position < self.plant.careful_until or read.sent_back:
                     self.plant.write(read)
                 else:
                     self.plant.store_judged(self.plant.judge(read))
@@ -162,3 +180,190 @@ def test_message_that_is_no_reading_is_refused_once_however_often_it_is_read(tmp
     again = PartitionPlant({PUMP.name: PUMP}, tmp_path / "models", partition.store, "readings", 0)
     assert again.read(partition.messages).refusals == ()
     partition.store.close()
+
+
+def test_dead_letter_that_is_sent_back_is_taken_once_however_late_it_is(tmp_path: Path) -> None:
+    partition = Partition(tmp_path)
+    partition.send(range(100))
+    partition.spoil(20)
+    partition.send(range(100, 300))  # in a later life of the asset: a letter of the earlier one is stale by its number
+    partition.work()
+    assert "e20" not in partition.told()
+    partition.send_back(20)
+    partition.send_back(20)
+    partition.work()
+    partition.send_back(20)
+    partition.send(range(300, ROWS))
+    partition.work()
+    told = partition.told()
+    assert len(told) == ROWS
+    assert told["e20"][0] is not None
+    with partition.store.view() as view:
+        assert view.readings.count(ASSET) == ROWS
+    partition.store.close()
+
+
+def test_state_is_the_same_again_where_a_dead_letter_that_was_sent_back_is_read_again(tmp_path: Path) -> None:
+    partition = Partition(tmp_path)
+    partition.send(range(100))
+    partition.spoil(20)
+    partition.send(range(100, 200))
+    partition.work()
+    partition.send_back(20)
+    partition.work()
+    again = PartitionPlant({PUMP.name: PUMP}, tmp_path / "models", partition.store, "readings", 0)
+    assert again.position == 0
+    read = again.read(partition.messages)
+    assert [len(part.assets) for part in read.again] == [200]
+    again.store_judged(again.judge(read))
+    assert pack(again.watches.snapshots()) == pack(partition.plant.watches.snapshots())
+    partition.store.close()
+
+
+def test_careful_batch_after_one_that_failed_is_not_stored(tmp_path: Path) -> None:
+    """Else its offset would pass over the one that failed."""
+    partition = Partition(tmp_path)
+    partition.send(range(100))
+    read = partition.plant.read(partition.messages)
+    partition.plant.lost = True
+    with pytest.raises(StateIsLost):
+        partition.plant.write(read)
+    partition.store.close()
+
+
+def test_reading_from_before_1970_or_from_the_future_is_a_dead_letter(tmp_path: Path) -> None:
+    partition = Partition(tmp_path)
+    seconds = np.array([-1.0, 0.0, START, START + 10_301])  # messages come at START + 10,000
+    rows = np.arange(4)
+    readings = Readings(PUMP.name, [ASSET] * 4, ["a", "b", "c", "d"], seconds, rows * 0, rows, running(4, 9), rows)
+    sent = encode(readings, Layout(PUMP), Form.BINARY, "test")
+    read = partition.plant.read([Lying(one, place) for place, one in enumerate(sent)])
+    assert [(one.position, one.reason) for one in read.refusals] == [(0, Reason.WRONG_VALUE), (3, Reason.WRONG_VALUE)]
+    assert "expected a time since 1970 and at most 300 s after its arrival, found one +301 s" in read.refusals[1].detail
+    assert read.dropped[QUARANTINED] == 1
+    assert [list(part.reading_ids) for part in read.parts] == [["b", "c"]]
+    partition.store.close()
+
+
+@pytest.mark.parametrize("saved", [True, False], ids=["state stored", "state read again"])
+def test_purge_is_done_by_a_worker_that_starts_after_it_and_the_same_readings_come_anew(
+    tmp_path: Path, saved: bool
+) -> None:
+    partition = Partition(tmp_path)
+    partition.send(range(300))
+    partition.work()
+    if saved:
+        partition.plant.save_now()
+    purge(WorkedPlant({PUMP.name: PUMP}, tmp_path / "models", partition.store), ASSET, ASSET, None, "Ann")
+    partition.plant = PartitionPlant({PUMP.name: PUMP}, tmp_path / "models", partition.store, "readings", 0)
+    partition.work()
+    with partition.store.view() as view:
+        (command,) = view.commands.waiting()
+        assert view.readings.count(ASSET) == 0
+    assert partition.plant.watches_over(ASSET)
+    partition.plant.obey(command)
+    with partition.store.view() as view:
+        assert view.commands.outcome(command.number) == Outcome(None)
+    assert ASSET not in partition.plant.watch(PUMP.name).snapshot()["monitor"]["names"]
+    partition.repeat(range(300))
+    partition.work()
+    with partition.store.view() as view:
+        assert view.readings.count(ASSET) == 300
+        assert set(view.states.all()) == {ASSET}
+    partition.store.close()
+
+
+def test_purge_whose_command_cannot_be_written_down_deletes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    partition = Partition(tmp_path)
+    partition.send(range(50))
+    partition.work()
+
+    def fail(*_: object) -> int:
+        raise OSError("no room")
+
+    monkeypatch.setattr(CommandTable, "ask", fail)
+    with pytest.raises(OSError, match="no room"):
+        purge(WorkedPlant({PUMP.name: PUMP}, tmp_path / "models", partition.store), ASSET, ASSET, None, "Ann")
+    with partition.store.view() as view:
+        assert view.readings.count(ASSET) == 50
+    partition.store.close()
+
+
+VALVE = PUMP.model_copy(update={"name": "valve"})
+
+
+class Mixed:
+    """A partition of pumps and valves, which have the same signals."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.store, self.messages = folder, Store(sqlite_in(folder)), list[Lying]()
+        self.plant = self.owner()
+
+    def owner(self) -> PartitionPlant:
+        types = {kind.name: kind for kind in (PUMP, VALVE)}
+        return PartitionPlant(types, self.folder / "models", self.store, "readings", 0)
+
+    def send(self, *readings: tuple[str, str, int]) -> list[Lying]:
+        """(asset, type, number) each."""
+        values, first = running(1, 9), len(self.messages)
+        for asset, name, number in readings:
+            count = np.array([number])
+            one = Readings(name, [asset], [f"{name}:{number}"], START + count, count * 0, count, values, count * 0)
+            kind = PUMP if name == PUMP.name else VALVE
+            self.messages.append(Lying(encode(one, Layout(kind), Form.BINARY, "test")[0], len(self.messages)))
+        return self.messages[first:]
+
+    def take(self, *readings: tuple[str, str, int]) -> list[tuple[int, Reason]]:
+        read = self.plant.read(self.send(*readings))
+        self.plant.store_judged(self.plant.judge(read))
+        return [(one.position, one.reason) for one in read.refusals]
+
+    def types(self) -> dict[str, str]:
+        with self.store.view() as view:
+            return {asset: state.asset_type for asset, state in view.states.all().items()}
+
+
+def test_asset_keeps_the_type_that_it_came_as_first_also_within_a_batch(tmp_path: Path) -> None:
+    found = Mixed(tmp_path)
+    assert found.take(("a", "valve", 0), ("a", PUMP.name, 1), ("b", PUMP.name, 0), ("a", "valve", 2)) == [
+        (1, Reason.OTHER_TYPE)
+    ]
+    assert found.take(("b", "valve", 1), ("a", "valve", 3)) == [(0, Reason.OTHER_TYPE)]
+    assert found.types() == {"a": "valve", "b": PUMP.name}
+    with found.store.view() as view:
+        assert [view.readings.count(asset) for asset in ("a", "b")] == [3, 1]
+    read = found.plant.read(found.send(("a", PUMP.name, 1)))
+    assert read.refusals[0].detail == "expected a reading of a valve, as which 'a' is known, found a pump's"
+    found.store.close()
+
+
+@pytest.mark.parametrize("saved", [True, False], ids=["state stored", "state read again"])
+def test_whoever_reads_a_partition_again_decides_alike_of_types(tmp_path: Path, saved: bool) -> None:
+    found = Mixed(tmp_path)
+    found.take(("a", "valve", 0), ("a", PUMP.name, 1), ("b", PUMP.name, 0))
+    if saved:
+        found.plant.save_now()
+    again = found.owner()
+    assert again.position == (3 if saved else 0)
+    if not saved:
+        read = again.read(found.messages)
+        assert [(part.asset_type, list(part.assets)) for part in read.again] == [(PUMP.name, ["b"]), ("valve", ["a"])]
+        again.store_judged(again.judge(read))
+    assert pack(again.watches.snapshots()) == pack(found.plant.watches.snapshots())
+    found.plant = again
+    assert found.take(("a", PUMP.name, 2), ("b", "valve", 3)) == [(0, Reason.OTHER_TYPE), (1, Reason.OTHER_TYPE)]
+    found.store.close()
+
+
+def test_asset_that_was_purged_may_come_as_another_type(tmp_path: Path) -> None:
+    found = Mixed(tmp_path)
+    found.take(("a", "valve", 0))
+    purge(WorkedPlant({VALVE.name: VALVE}, tmp_path / "models", found.store), "a", "a", None, "Ann")
+    with found.store.view() as view:
+        (command,) = view.commands.waiting()
+    found.plant.obey(command)
+    assert found.take(("a", PUMP.name, 0)) == []
+    assert found.types() == {"a": PUMP.name}
+    found.store.close()

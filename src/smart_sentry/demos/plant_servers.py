@@ -14,7 +14,7 @@ from pathlib import Path
 
 from smart_sentry.assets import AssetType
 from smart_sentry.config import Settings
-from smart_sentry.demo_stream_run import wait_until_stored
+from smart_sentry.demos.stream_run import wait_until_stored
 from smart_sentry.environment import library_environment
 from smart_sentry.errors import ConfigurationError
 from smart_sentry.servers import RunningServer, Server, demand_free_port, free_port, running

@@ -14,7 +14,7 @@ from rich.table import Table
 from smart_sentry.assets import load_asset_type
 from smart_sentry.config import Settings
 from smart_sentry.datasets.drift_fleet import HOURS, STORIES, Member, drift_fleet
-from smart_sentry.demo_drift_run import Plant, begin_of, make_home, running_plant
+from smart_sentry.demos.drift_run import Plant, begin_of, make_home, running_plant
 from smart_sentry.errors import ServiceRefused
 from smart_sentry.service_client import calibrate_over_http
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -183,7 +184,8 @@ def _gently_stopped(scheduler: RunningServer) -> Iterator[None]:
         yield
     finally:
         scheduler.process.terminate()
-        scheduler.process.wait(60)
+        with suppress(subprocess.TimeoutExpired):  # whoever started it kills what is left
+            scheduler.process.wait(60)
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from rich.table import Table
 
 from smart_sentry.champion import load_champion
 from smart_sentry.config import Settings
-from smart_sentry.demo_stream_run import Found, StreamRun, row_figures
+from smart_sentry.demos.stream_run import Found, StreamRun, row_figures
 from smart_sentry.errors import ModelUnavailable
 from smart_sentry.prognosis.evaluation_report import DIGITS, EvaluationReport
 from smart_sentry.prognosis.row_metrics import Confusion

@@ -35,7 +35,7 @@ def run_motor_demo(settings: Settings, announce: Announce) -> None:
     shutil.rmtree(home, ignore_errors=True)
     shutil.copytree(settings.configs_folder / "assets", home / "configs" / "assets")
     log = settings.home.resolve() / ".home" / "logs" / "demo_motor.log"
-    with running(_service(settings, home), log) as server, ServiceClient(server.address) as client:
+    with running(motor_service(settings, home), log) as server, ServiceClient(server.address) as client:
         start = datetime.now(UTC) - timedelta(seconds=2 * HEALTHY_S)
         announce("1 of 4: 300 s of healthy readings, at accelerated time")
         _simulate(settings, server.address, Run(ASSET, HEALTHY_S, 1.0, Scenario(), 0.0, 50, 1, start), announce)
@@ -49,6 +49,7 @@ def run_motor_demo(settings: Settings, announce: Announce) -> None:
         announce("3 of 4: verification, after 60 s more of healthy readings")
         start += timedelta(seconds=HEALTHY_S)
         _simulate(settings, server.address, Run(ASSET, 60.0, 1.0, Scenario(), 0.0, 50, 2, start), announce)
+        _show_baseline(client, announce)
         _show(client, announce)
         announce("4 of 4: 10 s of a fault")
         start += timedelta(seconds=60)
@@ -62,9 +63,11 @@ def run_motor_demo(settings: Settings, announce: Announce) -> None:
     announce(f"Done in {time.monotonic() - began:.0f} s. The same by hand: docs/calibration.md.")
 
 
-def _service(settings: Settings, home: Path) -> Server:
+def motor_service(settings: Settings, home: Path) -> Server:
+    """The demo's own service, not started; on another port where the service's own is taken."""
     command = [sys.executable, "-m", "bentoml", "serve", "serving.service:PredictionService", "--host", settings.host]
-    variables = library_environment(settings.home) | {"SMART_SENTRY_HOME": str(home)}
+    own = {"SMART_SENTRY_HOME": str(home), "SMART_SENTRY_API_KEYS": ""}  # it is asked without a key
+    variables = library_environment(settings.home) | own
     server = Server("the service", command, settings.host, settings.port, "/health", variables)
     try:
         server.demand_free_port()
@@ -78,6 +81,15 @@ def _simulate(settings: Settings, address: str, run: Run, announce: Announce) ->
     sink = sink_for(address, None, run.batch, announce)
     outcome = Simulator(motor, run, sink, lambda _: None, each=False).simulate()
     announce(f"  {outcome.sent} readings sent, {outcome.failed} failed")
+
+
+def _show_baseline(client: ServiceClient, announce: Announce) -> None:
+    status = client.get("/api/v1/monitoring/status")
+    loaded = ", ".join(name for name, there in status["models_loaded"].items() if there)
+    summary = status["baseline_summary"].items()
+    means = ", ".join(f"{name} {mean:.4g}" for name, mean in summary if name.endswith("_mean"))
+    announce(f"  baseline established: {status['baseline_established']}; models: {loaded}")
+    announce(f"  baseline: {means}")
 
 
 def _show(client: ServiceClient, announce: Announce) -> None:

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from smart_sentry.config import Settings
-from smart_sentry.demo_plant_servers import Site, dashboard_server, open_site, prepared_home
+from smart_sentry.demos.plant_servers import Site, dashboard_server, open_site, prepared_home
 from smart_sentry.errors import ConfigurationError, ServiceRefused
 from smart_sentry.servers import running
 from smart_sentry.service_client import ServiceClient, calibrate_over_http

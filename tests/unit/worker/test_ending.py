@@ -1,0 +1,93 @@
+"""A worker that was told to stop while what it needs keeps it waiting."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Any
+
+import pytest
+
+from smart_sentry.errors import StoreUnavailable
+from smart_sentry.stream.messages import Reason, Refusal
+from smart_sentry.stream.producer import Producer
+from smart_sentry.worker.consumer import WorkerOptions
+from smart_sentry.worker.partition import Pending, Read
+from smart_sentry.worker.worker import Worker, _Job
+
+NOTHING = Pending((), 1, None, 0.0)
+
+
+class Message:
+    """The only one of a batch."""
+
+    def timestamp(self) -> tuple[int, int]:
+        return 2, 1_767_225_600_000
+
+
+class Hanging:
+    """A partition's plant whose database says nothing until it is given up."""
+
+    judging_seconds = 0.0
+
+    def __init__(self) -> None:
+        self.lost, self.given_up, self.saved = False, threading.Event(), 0
+
+    def store_judged(self, pending: Pending) -> None:
+        assert self.given_up.wait(20)
+        raise StoreUnavailable("postgresql://h/x", "this process is ending", "Wait.")
+
+    def save_now(self) -> None:
+        self.saved += 1
+
+
+def job(plant: Any, *refusals: Refusal) -> _Job:
+    return _Job(0, plant, [Message()], Read((), (), refusals, {}, 1, False), NOTHING)  # type: ignore[list-item]
+
+
+def worker(plant: Any) -> Worker:
+    options = WorkerOptions("127.0.0.1:1")
+    found = Worker(options, lambda _: plant, Producer(options.bootstrap), give_up=plant.given_up.set)
+    found._plants[0] = plant
+    return found
+
+
+def test_worker_that_is_told_to_stop_waits_for_the_database_no_longer_than_it_may() -> None:
+    plant = Hanging()
+    its = worker(plant)
+    its._storing.submit(job(plant))
+    its._storing.submit(job(plant))
+    its.stop()
+    began = time.monotonic()
+    its.run()
+    assert 2.0 < time.monotonic() - began < 5.0
+    assert its.ended.is_set()
+    assert (plant.lost, plant.saved) == (True, 0)  # the next owner reads again: nothing of this one is stored any more
+
+
+def test_worker_that_waits_for_room_looks_whether_it_was_told_to_stop() -> None:
+    plant = Hanging()
+    its = worker(plant)
+    its._storing.submit(job(plant))
+    its._storing.submit(job(plant))
+    threading.Timer(0.5, its.stop).start()
+    began = time.monotonic()
+    assert not its._wait_for_room()
+    assert time.monotonic() - began < 5.0
+    plant.given_up.set()
+    its._storing.close()
+    its._consumer.close()
+
+
+def test_batch_after_one_that_was_not_stored_sends_no_dead_letters(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its messages come again, and its dead letters would stand there twice."""
+    plant, sent = Hanging(), list[object]()
+    its = worker(plant)
+    monkeypatch.setattr(its._dead_letters, "send", lambda *given: sent.append(given))
+    plant.lost = True
+    its._storing.submit(job(plant, Refusal(0, Reason.EMPTY, "nothing")))
+    its._storing.drain()
+    its._settle()
+    assert sent == []
+    its._storing.close()
+    its._consumer.close()
