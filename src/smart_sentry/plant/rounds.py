@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from abc import ABC, abstractmethod
 
 from smart_sentry.errors import SmartSentryError
 
 _log = logging.getLogger(__name__)
+REST, LONGEST_REST_SECONDS = 9.0, 30.0
+"""A pause is at least so many times as long as the last round took, up to so many seconds: readings have nine tenths of the
+service to themselves."""
 
 
 class Rounds(ABC):
@@ -17,7 +21,7 @@ class Rounds(ABC):
     Args:
         name: of the work, for the log.
         not_done: what a round that the database or a file refused has not done, for the log.
-        every_seconds: between two rounds.
+        every_seconds: between two rounds, or more where they take long.
     """
 
     def __init__(self, name: str, not_done: str, every_seconds: float) -> None:
@@ -40,11 +44,13 @@ class Rounds(ABC):
 
     def _run(self) -> None:
         while True:
+            began = time.monotonic()
             try:
                 self.round()
             except SmartSentryError as problem:
                 _log.warning("%s: %s: %s", self._name, self._not_done, problem)
             except Exception:  # noqa: BLE001 - the outermost loop of a background thread: the next round may do better
                 _log.exception("%s: the round failed", self._name)
-            if self._stop.wait(self._every_seconds):
+            rest = min(REST * (time.monotonic() - began), LONGEST_REST_SECONDS)
+            if self._stop.wait(max(self._every_seconds, rest)):
                 return
