@@ -14,6 +14,7 @@ from dashboard.normal import CLEAR_SIGMAS, Normal, cards_of, normal_signals, tit
 from dashboard.pieces import chip, escaped, kpi_row, signal_cards
 from dashboard.plots import Range, score_chart, score_table, signal_chart, signal_table
 from dashboard.rings import History
+from dashboard.times import seconds_of
 from dashboard.views import fault_injection
 from smart_sentry.assets import AssetType
 from smart_sentry.contracts.live import AlarmUpdate
@@ -35,8 +36,12 @@ def _figures(name: str) -> None:
     asset = session.plant().view().assets.get(name)
     if asset is None:
         return
-    kind = session.asset_types().find(asset.update.asset_type)
-    st.html(kpi_row(key_figures(asset, status_of(name), kind)))
+    kind, status = session.asset_types().find(asset.update.asset_type), status_of(name)
+    st.html(kpi_row(key_figures(asset, status, kind)))
+    until = None if status is None else seconds_of(status["maintenance_until"])
+    if until is not None:
+        text = f"<b>People work on it</b> until {escaped(session.zone().full(until))} at most: its alarms call nobody."
+        st.html(f'<div class="ss-reasons ss-old">{text}</div>')
 
 
 def status_of(name: str) -> dict[str, Any] | None:

@@ -225,8 +225,10 @@ def test_work_on_a_machine_begins_and_ends_from_the_page(service: httpx.Client) 
     until = service.get("/api/v1/monitoring/status", params={"asset_id": ASSET}).json()["asset"]["maintenance_until"]
     assert datetime.fromisoformat(until).timestamp() == pytest.approx(time.time() + 7200, abs=120)
     test = section("Upkeep")
+    wait_until(lambda: "People work on it" in html_of(test.run()), 10)  # what the service says is kept for seconds
     test.text_input(key="work_reason").set_value("handed back")
     test.button(key="work_end").click().run()
+    assert "People work on it" not in html_of(test.run())
     told = service.get("/api/v1/monitoring/status", params={"asset_id": ASSET}).json()["asset"]
     assert told["maintenance_until"] is None
 
