@@ -28,8 +28,8 @@ def acceptance_figures(report: Mapping[str, Any], version: str) -> list[Kpi]:
             f"{100 * low:.2f} to {100 * high:.2f} % (95 % interval)"),
         Kpi("outside", "Outside 3 σ", f"{100 * report['outside_three_sigma']:.2f} %", "the worst channel; 5 % refuses"),
         Kpi("missing", "Missing values", f"{100 * report['missing']:.2f} %"),
-        Kpi("phases", "Steps by phase", ", ".join(f"{name} {steps}" for name, steps in report["phases"].items()),
-            f"{report['starts']} starts seen"),
+        Kpi("phases", "Phases", str(len(report["phases"])),
+            f"steps: {', '.join(f'{name} {steps:,}' for name, steps in report['phases'].items())}; {report['starts']} starts"),
     ]  # fmt: skip
 
 

@@ -92,7 +92,7 @@ def _chart(layers: list[dict[str, Any]], zone: Zone, height: int) -> dict[str, A
         if "data" not in layer:
             layer["encoding"]["x"] = x
     return {
-        "height": height, "layer": layers, "config": {"legend": {"orient": "top", "title": None}},
+        "height": height, "layer": layers, "config": {"legend": {"orient": "top", "title": None, "columns": 2}},
         "padding": {"left": 4, "right": 12, "top": 4, "bottom": 4},
     }  # fmt: skip
 

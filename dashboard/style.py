@@ -21,7 +21,7 @@ STYLE = """
 .ss-frozen { display: inline; visibility: hidden; position: absolute; left: 0.6rem; animation: ss-show 0s linear 6s forwards; }
 @keyframes ss-hide { to { visibility: hidden; } }
 @keyframes ss-show { to { visibility: visible; } }
-.ss-kpis { display: grid; grid-template-columns: repeat(auto-fit, minmax(8.2rem, 1fr)); gap: 0.5rem; }
+.ss-kpis { display: grid; grid-template-columns: repeat(auto-fit, minmax(7rem, 1fr)); gap: 0.5rem; }
 .ss-cards { display: grid; grid-template-columns: repeat(auto-fill, minmax(11.5rem, 1fr)); gap: 0.5rem; }
 .ss-kpi, .ss-card { border: 1px solid color-mix(in srgb, currentColor 16%, transparent); border-radius: 0.5rem;
   padding: 0.5rem 0.65rem; background: color-mix(in srgb, currentColor 2.5%, transparent); min-width: 0; }

@@ -425,6 +425,6 @@ def test_acceptance_report_in_words() -> None:
     }  # fmt: skip
     kpis = acceptance_figures(report, "v1")
     assert said(kpis, "false-alarms") == "0.27 % 0.12 to 0.52 % (95 % interval)"
-    assert said(kpis, "phases") == "STEADY 2900, OFF 100 4 starts seen"
+    assert said(kpis, "phases") == "2 steps: STEADY 2,900, OFF 100; 4 starts"
     learnt = {"STEADY": {"flow": {"mean": 1.0, "std": 0.5, "min": 0.0, "max": 2.0}}}
     assert baseline_rows(learnt) == [("STEADY", "flow", "1", "0.5", "0", "2")]
