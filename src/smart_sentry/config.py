@@ -36,7 +36,8 @@ class Settings(BaseSettings):
         description="Optuna storage shared by several machines (an SQL URL); default: a journal file under mlruns/",
     )
     dask_scheduler: str | None = Field(
-        default=None, description="address of a Dask scheduler that runs trials, rounds and fleet calibrations; default: local processes"
+        default=None,
+        description="address of a Dask scheduler that runs trials, rounds and fleet calibrations; default: local processes",
     )
     dvc_remote: str | None = Field(
         default=None, description="DVC remote for versioned data (a folder or s3://bucket/path); default: data/remote"
@@ -54,9 +55,7 @@ class Settings(BaseSettings):
     api_key: SecretStr | None = Field(
         default=None, description="the key that this command line shows to a service that asks for one; default: none"
     )
-    body_limit_bytes: int = Field(
-        default=5_000_000, ge=1000, description="largest request body that the service takes"
-    )
+    body_limit_bytes: int = Field(default=5_000_000, ge=1000, description="largest request body that the service takes")
     rate_limit_requests: float | None = Field(
         default=None,
         gt=0,

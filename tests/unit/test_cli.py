@@ -231,7 +231,12 @@ def test_stream_commands_work_on_the_topic_of_the_settings(
                   ("dead-letters", "--replay")):  # fmt: skip
         assert run(monkeypatch, "stream", *words) == 0
         said.append(capsys.readouterr().out.strip())
-    assert said == ["plant plant-dead-letters", "other other-dead-letters", "plant-dead-letters", "plant-dead-letters plant"]
+    assert said == [
+        "plant plant-dead-letters",
+        "other other-dead-letters",
+        "plant-dead-letters",
+        "plant-dead-letters plant",
+    ]
 
 
 def test_predict_scores_a_file(

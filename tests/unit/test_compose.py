@@ -131,7 +131,7 @@ def test_service_image_holds_all_that_a_calibration_over_http_imports() -> None:
     """They are imported when a calibration runs, so that nothing else would miss them."""
     own = {name.replace("-", "_") for name in pinned(ROOT / "docker" / "service.lock")}
     source = "".join(path.read_text() for path in (ROOT / "src" / "smart_sentry" / "detection").glob("*.py"))
-    imported = set(re.findall(r"^\s+(?:from|import) (\w+)", source, re.MULTILINE)) - {"smart_sentry"}
+    imported = set(re.findall(r"^ +(?:from|import) (\w+)", source, re.MULTILINE)) - {"smart_sentry"}
     assert {"sklearn", "scipy"} <= imported
     assert {"scikit_learn" if name == "sklearn" else name for name in imported} <= own
 
