@@ -20,10 +20,10 @@ install: $(INSTALLED)  ## create .venv and install exactly what requirements.loc
 demo: $(INSTALLED)  ## data to served champion on FD001, with a prediction over HTTP
 	smart-sentry demo
 
-motor: $(INSTALLED)  ## a simulated motor over HTTP: calibrate, verify, inject a fault
+demo-motor: $(INSTALLED)  ## a simulated motor over HTTP: calibrate, verify, inject a fault
 	smart-sentry demo-motor
 
-demo-motor: motor
+motor: demo-motor
 
 demo-plant: $(INSTALLED)  ## a simulated plant with service, faults, repairs and the operators' dashboard
 	smart-sentry demo-plant
@@ -85,8 +85,8 @@ lock: $(BIN)/uv  ## resolve the dependencies anew, after a change of pyproject.t
 	  --no-emit-index-url pyproject.toml --output-file requirements.lock
 	uv pip compile --quiet --universal --python-version 3.11 --extra serve --extra reports --constraints requirements.lock \
 	  --generate-hashes --no-header --no-annotate --no-emit-index-url pyproject.toml --output-file requirements-serve.lock
-	uv pip compile --quiet --universal --python-version 3.11 --extra serve --extra stream --extra reports --constraints requirements.lock \
-	  --generate-hashes --no-header --no-annotate --no-emit-index-url pyproject.toml --output-file docker/service.lock
+	uv pip compile --quiet --universal --python-version 3.11 --extra serve --extra calibrate --extra stream --extra reports \
+	  --constraints requirements.lock --generate-hashes --no-header --no-annotate --no-emit-index-url pyproject.toml --output-file docker/service.lock
 	uv pip compile --quiet --universal --python-version 3.11 --extra stream --constraints requirements.lock \
 	  --generate-hashes --no-header --no-annotate --no-emit-index-url pyproject.toml --output-file docker/worker.lock
 	uv pip compile --quiet --universal --python-version 3.11 --extra dashboard --extra store --constraints requirements.lock \

@@ -35,7 +35,7 @@ def chip(its: Mark) -> str:
 def banner(link: Link, now: float, zone: Zone) -> str:
     """How the dashboard stands to the plant. Its text has the time, so that the page puts it in anew every second.
 
-    A page that is not refreshed any more tells so by itself: the second line appears where the first was not renewed for 5 s.
+    A page that is not refreshed any more tells so by itself: the second line appears where the first was not renewed for 6 s.
     """
     its = LINKS[link.state]
     since = f"since {zone.clock(now - link.since)} ({span(link.since)})" if link.state != "LIVE" else ""

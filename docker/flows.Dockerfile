@@ -1,5 +1,5 @@
 # The scheduled flows: training, drift, recalibration, retention, reports. They run in the checkout, which is mounted at /project,
-# with what `make install` installs.
+# with what `make install` installs, and with the checkout's own sources: a Bento is built of them.
 FROM python:3.11-slim-bookworm AS build
 WORKDIR /build
 COPY requirements-uv.lock requirements.lock ./
@@ -18,6 +18,7 @@ RUN apt-get update && apt-get install --yes --no-install-recommends git && rm -r
 COPY --from=build /opt/smart-sentry /opt/smart-sentry
 ENV PATH=/opt/smart-sentry/bin:$PATH \
     PYTHONUNBUFFERED=1 \
+    PYTHONPATH=/project/src \
     NUMBA_CACHE_DIR=/home/sentry/numba \
     SMART_SENTRY_HOME=/project
 USER sentry

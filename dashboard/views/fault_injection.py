@@ -1,4 +1,4 @@
-"""Faults for machines that are simulated: orders that the simulation takes up within a second."""
+"""Faults for machines that are simulated: orders that the simulation takes up at once."""
 
 from __future__ import annotations
 

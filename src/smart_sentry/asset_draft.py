@@ -46,7 +46,7 @@ _HEADER = """# Drafted from {source}: {signals} signals, a reading every {second
 #   smart-sentry asset check {path}
 # unit: write the real one. role: setting for what the operator or controller commands. limits: what is physically possible;
 # a value outside is blamed on the sensor. phase: for machines that are switched on and off. features: what its baselines show
-# beside the sensors. files: which columns have other names. docs/calibration.md has them all.
+# beside the sensors. files: which columns have other names. docs/asset-types.md has them all.
 """
 
 

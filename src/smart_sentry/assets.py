@@ -1,6 +1,6 @@
 """What a type of asset is: its signals, units, limits, clock and failure horizon, parsed once from configs/assets/<type>.yaml.
 
-Nothing in the code knows the word voltage: a new kind of machine is one YAML file.
+Nothing in the code knows the word voltage: a new kind of machine is one YAML file. docs/asset-types.md lists every key.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ class DetectionPolicy(_Strict):
 
 
 class HealthPolicy(_Strict):
-    """How damage adds up (docs/health.md)."""
+    """How damage adds up (docs/calibration.md)."""
 
     damage_rate_per_hour: float = Field(
         default=1.0, gt=0, description="degradation that an hour at the worst severity adds; 1 is a used-up machine"

@@ -114,6 +114,17 @@ def load_champion(home: Path, dataset: str | None = None) -> Bundle:
     return bundle
 
 
+def serving_folder(home: Path, dataset: str) -> Path:
+    """Folder of the bundle that serves; where nothing is packaged yet, of the one that was exported last.
+
+    Raises:
+        ModelUnavailable, ChecksumMismatch: as `load_champion`, where one is registered.
+    """
+    if not _registration(home, dataset).is_file():
+        return bundle_folder(home, dataset)
+    return load_champion(home, dataset).folder
+
+
 def mark_of_champion(home: Path, dataset: str | None = None) -> Hashable:
     """Something that differs once `load_champion` may load something else: what is registered, and its files' sizes and times."""
     path = _registration(home, dataset)

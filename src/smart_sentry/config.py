@@ -36,27 +36,26 @@ class Settings(BaseSettings):
         description="Optuna storage shared by several machines (an SQL URL); default: a journal file under mlruns/",
     )
     dask_scheduler: str | None = Field(
-        default=None, description="address of a Dask scheduler that runs the tuning trials; default: local processes"
+        default=None,
+        description="address of a Dask scheduler that runs trials, rounds and fleet calibrations; default: local processes",
     )
     dvc_remote: str | None = Field(
         default=None, description="DVC remote for versioned data (a folder or s3://bucket/path); default: data/remote"
     )
-    workers: int = Field(default=2, ge=1, description="local processes for tuning and forests")
+    workers: int = Field(default=2, ge=1, description="local processes for tuning, forests, calibrations and rounds")
     host: str = Field(default="127.0.0.1", description="address that servers bind to")
-    port: int = Field(default=3000, ge=1, le=65535, description="port of the prediction service")
+    port: int = Field(default=3000, ge=1, le=65535, description="port of the service")
     served: str | None = Field(
         default=None, description="data set whose champion is served; default: the first by name that is packaged"
     )
-    access_log: bool = Field(default=False, description="whether the prediction service logs every request")
+    access_log: bool = Field(default=False, description="whether the service logs every request")
     api_keys: SecretStr | None = Field(
         default=None, description="role:key pairs, comma-separated; roles read, ingest, operate, admin; default: no key"
     )
     api_key: SecretStr | None = Field(
         default=None, description="the key that this command line shows to a service that asks for one; default: none"
     )
-    body_limit_bytes: int = Field(
-        default=5_000_000, ge=1000, description="largest request body that the prediction service takes"
-    )
+    body_limit_bytes: int = Field(default=5_000_000, ge=1000, description="largest request body that the service takes")
     rate_limit_requests: float | None = Field(
         default=None,
         gt=0,

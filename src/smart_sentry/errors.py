@@ -342,5 +342,5 @@ class ReportsUnavailable(SmartSentryError):
     def __init__(self, missing: str) -> None:
         self.missing = missing
         super().__init__(
-            f"no report can be made: {missing} is not installed. Install it: pip install 'smart-sentry[reports]'."
+            f"no report can be made: {missing} is not installed. Install it in the checkout: pip install -e '.[reports]'."
         )

@@ -3,7 +3,7 @@
 OFF and running are told apart by the load; a running machine is in STARTUP from the moment it is switched on until its speed has
 stopped changing, and in SHUTDOWN from the moment the load is gone until it stands still. The change of speed above which a
 machine is in transition is learnt: the valley between the two humps of the change's logarithm, noise and run-up (Otsu, 1979).
-A machine without a speed signal is followed by its load. docs/phases.md says what the rule is worth on simulated truth.
+A machine without a speed signal is followed by its load.
 """
 
 from __future__ import annotations

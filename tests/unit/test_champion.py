@@ -13,6 +13,7 @@ from smart_sentry.champion import (
     load_champion,
     make_champion,
     package_file,
+    serving_folder,
     watched_champion,
 )
 from smart_sentry.errors import ChecksumMismatch, ModelUnavailable
@@ -81,6 +82,17 @@ def test_promoted_bundle_serves_whatever_is_packaged_afterwards(home: Path) -> N
     shutil.rmtree(bundle_folder(home, TINY))
     package_file(home, TINY).unlink()
     assert load_champion(home).checksum == promoted.checksum != packaged.checksum
+
+
+def test_folder_that_serves_is_the_champions_and_not_that_of_a_challenger_that_was_trained_since(home: Path) -> None:
+    promoted = another(home)
+    make_champion(home, promoted)
+    assert serving_folder(home, TINY) == champion_folder(home, TINY, promoted.checksum)
+
+
+def test_folder_that_serves_is_the_exported_bundle_where_nothing_is_packaged(home: Path) -> None:
+    package_file(home, TINY).unlink()
+    assert serving_folder(home, TINY) == bundle_folder(home, TINY)
 
 
 def test_kept_bundle_that_was_spoilt_is_renewed_by_the_next_promotion(home: Path) -> None:

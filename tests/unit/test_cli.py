@@ -217,6 +217,28 @@ def test_calibrate_shows_what_was_learnt_of_derived_features(
         assert f"{name} " in said
 
 
+def test_stream_commands_work_on_the_topic_of_the_settings(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from smart_sentry.stream import command
+
+    monkeypatch.setenv("SMART_SENTRY_KAFKA_TOPIC", "plant")
+    monkeypatch.setattr(command, "run_replay", lambda asked, _: f"{asked.topic} {asked.dead_letters_topic}")
+    monkeypatch.setattr(command, "list_dead_letters", lambda _, bootstrap, topic, everything, limit: topic)
+    monkeypatch.setattr(command, "replay_dead_letters", lambda _, bootstrap, topic, into, limit: f"{topic} {into}")
+    said = []
+    for words in (("replay", "simulator"), ("replay", "simulator", "--topic", "other"), ("dead-letters",),
+                  ("dead-letters", "--replay")):  # fmt: skip
+        assert run(monkeypatch, "stream", *words) == 0
+        said.append(capsys.readouterr().out.strip())
+    assert said == [
+        "plant plant-dead-letters",
+        "other other-dead-letters",
+        "plant-dead-letters",
+        "plant-dead-letters plant",
+    ]
+
+
 def test_predict_scores_a_file(
     small_champion: SmallChampion, home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

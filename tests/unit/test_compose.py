@@ -112,7 +112,7 @@ def test_image_copies_what_exists_and_runs_as_nobody_special(image: Path) -> Non
 
 
 NEEDED = {
-    "service": {"confluent-kafka", "psycopg", "redis", "onnxruntime", "alembic", "numba"},
+    "service": {"confluent-kafka", "psycopg", "redis", "onnxruntime", "alembic", "numba", "scikit-learn", "scipy"},
     "worker": {"confluent-kafka", "psycopg", "redis", "onnxruntime", "alembic", "numba"},
     "dashboard": {"streamlit", "redis"},
 }
@@ -123,7 +123,29 @@ def test_image_lock_names_the_versions_that_are_tested(lock: str) -> None:
     own, every = pinned(ROOT / "docker" / f"{lock}.lock"), pinned(ROOT / "requirements.lock")
     assert own.items() <= every.items()
     assert NEEDED[lock] <= set(own)
-    assert not {"mlflow", "xgboost", "scikit-learn", "pytest"} & set(own)
+    assert not {"mlflow", "xgboost", "prefect", "pytest"} & set(own)
+    assert ("scikit-learn" in own) == (lock == "service")  # calibrations are the service's
+
+
+def test_service_image_holds_all_that_a_calibration_over_http_imports() -> None:
+    """They are imported when a calibration runs, so that nothing else would miss them."""
+    own = {name.replace("-", "_") for name in pinned(ROOT / "docker" / "service.lock")}
+    source = "".join(path.read_text() for path in (ROOT / "src" / "smart_sentry" / "detection").glob("*.py"))
+    imported = set(re.findall(r"^ +(?:from|import) (\w+)", source, re.MULTILINE)) - {"smart_sentry"}
+    assert {"sklearn", "scipy"} <= imported
+    assert {"scikit_learn" if name == "sklearn" else name for name in imported} <= own
+
+
+def test_flows_run_the_sources_of_the_checkout_that_bentos_are_built_of() -> None:
+    variables = (ROOT / "docker" / "flows.Dockerfile").read_text(encoding="utf-8")
+    assert re.search(r"^\s+PYTHONPATH=/project/src\b", variables, re.MULTILINE)
+    assert ".:/project" in SERVICES["flows"]["volumes"]
+
+
+def test_example_names_every_setting_that_compose_leaves_open_with_its_default() -> None:
+    left_open = re.findall(r"\$\{(\w+):-(\w+)\}", (ROOT / "compose.yaml").read_text(encoding="utf-8"))
+    example = (ROOT / ".env.example").read_text(encoding="utf-8")
+    assert dict(re.findall(r"^# (\w+)=(\w+)$", example, re.MULTILINE)) == dict(left_open)
 
 
 def test_compose_dashboard_is_given_no_database() -> None:

@@ -47,8 +47,8 @@ def with_prediction(document: dict[str, Any], bundle: Bundle | None) -> dict[str
     document["paths"]["/predict"] = {"post": {
         "tags": ["prediction"],
         "summary": "Failure probability, alarm and remaining life of one or many assets",
-        "description": "Answers once for each asset, after its newest reading. Nothing is remembered between requests: send the"
-        " recent readings, best 50 or more, oldest first.",
+        "description": "Answers once for each asset, after its newest reading. Nothing is remembered between requests: send"
+        " its readings from the first one on, or as many as there are, oldest first.",
         "operationId": "predict",
         "requestBody": {"required": True, "content": {"application/json": {
             "schema": {"$ref": _REF.format(model="PredictionRequest")}, "examples": examples,

@@ -157,7 +157,7 @@ def ingest_of(settings: Settings) -> Callable[[Plant], KafkaIngest] | None:
     except ModuleNotFoundError as missing:
         raise ConfigurationError(
             "SMART_SENTRY_INGEST", f"it is kafka, but Python's library {missing.name} is not installed",
-            "Install it: pip install 'smart-sentry[stream]', or set it to store.",
+            "Install it in the checkout: pip install -e '.[stream]', or set it to store.",
         ) from missing  # fmt: skip
     bootstrap, topic = bootstrap_of(settings), settings.kafka_topic
 

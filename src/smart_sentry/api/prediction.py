@@ -98,10 +98,10 @@ def create_app(
             desk.close()
 
     app = FastAPI(
-        title="Smart Sentry predictions",
+        title="Smart Sentry",
         version=__version__,
-        description="Failure probability, alarm and remaining useful life of machines, from their recent readings. Where API keys"
-        " are set, everything but /health and /ready wants one in the header x-api-key.",
+        description="Failure probability, alarm and remaining useful life of machines, from their recent readings; below /api/v1"
+        " machines that are watched live. Where API keys are set, everything but the probes wants one in the header x-api-key.",
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,

@@ -25,7 +25,7 @@ def dashboard(
     project = _project(settings.home)
     if importlib.util.find_spec("streamlit") is None:
         raise ConfigurationError(
-            "streamlit", "it is not installed", "Install it: pip install 'smart-sentry[dashboard,store]'."
+            "streamlit", "it is not installed", "Install it in the checkout: pip install -e '.[dashboard,store]'."
         )
     chosen = settings.dashboard_port if port is None else port
     demand_free_port("the dashboard", settings.host, chosen)

@@ -11,8 +11,10 @@ from smart_sentry.worker.command import throughput
 stream_app = typer.Typer(help="Readings through Apache Kafka.", no_args_is_help=True)
 stream_app.command()(throughput)
 Bootstrap = Annotated[str | None, typer.Option(help="host:port of Kafka; else SMART_SENTRY_KAFKA_BOOTSTRAP")]
-Topic = Annotated[str, typer.Option(help="topic of the readings")]
-DeadLettersTopic = Annotated[str, typer.Option(help="topic of the messages that are no readings")]
+Topic = Annotated[str | None, typer.Option(help="topic of the readings; else SMART_SENTRY_KAFKA_TOPIC")]
+DeadLettersTopic = Annotated[
+    str | None, typer.Option(help="topic of the messages that are no readings; else that of SMART_SENTRY_KAFKA_TOPIC")
+]
 
 
 @stream_app.command("replay")
@@ -37,21 +39,23 @@ def stream_replay(
         int | None, typer.Option(min=1, help="of a topic that is not there yet; else SMART_SENTRY_KAFKA_PARTITIONS")
     ] = None,
     bootstrap: Bootstrap = None,
-    topic: Topic = "readings",
-    dead_letters_topic: DeadLettersTopic = "readings-dead-letters",
+    topic: Topic = None,
+    dead_letters_topic: DeadLettersTopic = None,
 ) -> None:
     """Play a data set, a file or simulated machines into Kafka; once more, and each reading has the same id."""
     from smart_sentry.config import load_settings
     from smart_sentry.simulation.simulator import parse_start
     from smart_sentry.stream.command import ReplayRequest, run_replay
+    from smart_sentry.stream.messages import dead_letters_of
 
-    first_at = parse_start(start)
+    settings, first_at = load_settings(), parse_start(start)
     assert first_at is not None
+    into = topic or settings.kafka_topic
     request = ReplayRequest(
         source, split, asset_type, assets, rows, seed, interval, first_at, epoch, speed, limit, encoding, partitions,
-        bootstrap, topic, dead_letters_topic,
+        bootstrap, into, dead_letters_topic or dead_letters_of(into),
     )  # fmt: skip
-    typer.echo(run_replay(request, load_settings()))
+    typer.echo(run_replay(request, settings))
 
 
 @stream_app.command("work")
@@ -68,15 +72,19 @@ def stream_dead_letters(
     everything: Annotated[bool, typer.Option("--all", help="list those that were sent back, too")] = False,
     limit: Annotated[int | None, typer.Option(min=1, help="the first so many; else all")] = None,
     bootstrap: Bootstrap = None,
-    topic: DeadLettersTopic = "readings-dead-letters",
-    readings_topic: Annotated[str, typer.Option(help="for those that do not say where they came from")] = "readings",
+    topic: DeadLettersTopic = None,
+    readings_topic: Annotated[
+        str | None, typer.Option(help="for those that do not say where they came from; else SMART_SENTRY_KAFKA_TOPIC")
+    ] = None,
 ) -> None:
     """List the messages that are no readings, and why; or send them back once the reason is mended."""
     from smart_sentry.config import load_settings
     from smart_sentry.stream.command import list_dead_letters, replay_dead_letters
+    from smart_sentry.stream.messages import dead_letters_of
 
     settings = load_settings()
+    letters = topic or dead_letters_of(settings.kafka_topic)
     if send_back:
-        typer.echo(replay_dead_letters(settings, bootstrap, topic, readings_topic, limit))
+        typer.echo(replay_dead_letters(settings, bootstrap, letters, readings_topic or settings.kafka_topic, limit))
     else:
-        typer.echo(list_dead_letters(settings, bootstrap, topic, everything, limit))
+        typer.echo(list_dead_letters(settings, bootstrap, letters, everything, limit))

@@ -64,20 +64,22 @@ def predict(
     data: Annotated[Path, typer.Option(help="CSV or Parquet: asset_id, cycle and one column a signal")],
     out: Annotated[Path, typer.Option(help="CSV to write: one row for each row in")],
 ) -> None:
-    """Score a file of readings with a data set's model."""
+    """Score a file of readings with a data set's champion."""
     from smart_sentry.batch_file import predict_file
+    from smart_sentry.champion import serving_folder
 
     context = stage_context(dataset)
-    rows = predict_file(context.bundle, data, out)
+    rows = predict_file(serving_folder(context.settings.home, dataset), data, out)
     typer.echo(f"{rows} rows scored: {out}")
 
 
 def serve(dataset: Dataset = "FD001") -> None:
     """Serve a data set's champion over HTTP (BentoML)."""
+    from smart_sentry.champion import serving_folder
     from smart_sentry.serving_package import serve_bento
 
     context = stage_context(dataset)
-    serve_bento(context.bundle, context.settings)
+    serve_bento(serving_folder(context.settings.home, dataset), context.settings)
 
 
 def ui() -> None:

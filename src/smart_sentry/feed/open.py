@@ -70,7 +70,5 @@ class StoredPlant:
 
 def _demand_library() -> None:
     if importlib.util.find_spec("redis") is None:
-        remedy = (
-            "Install it: pip install 'smart-sentry[stream]', or unset it: the live feed then comes from the database."
-        )
+        remedy = "Install it in the checkout: pip install -e '.[stream]', or unset it: the feed then comes from the database."
         raise ConfigurationError(_REDIS, "it is set, but Python's library for Redis is not installed", remedy)

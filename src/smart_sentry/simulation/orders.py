@@ -122,7 +122,7 @@ def simulated_machines(home: Path, now: Callable[[], float] = time.time) -> dict
 
 
 def order(home: Path, asset_id: str, wanted: Order, now: Callable[[], float] = time.time) -> None:
-    """Asks a simulated machine to have a fault; it has it within about a second.
+    """Asks a simulated machine to have a fault; it is taken within 0.1 s, and shows with the next reading.
 
     Raises:
         ActionRefused: the asset is not simulated just now.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -464,6 +465,15 @@ def test_openapi_describes_every_route(empty_plant: httpx.Client) -> None:
         "/api/v1/alarms", "/api/v1/alarms/kpis", "/api/v1/logs", "/api/v1/whatif", "/api/v1/maintenance",
         "/api/v1/system/purge", "/predict", "/health",
     } <= set(paths)  # fmt: skip
+
+
+def test_documentation_names_every_route_and_no_other(empty_plant: httpx.Client) -> None:
+    paths = set(empty_plant.get("/openapi.json").json()["paths"])
+    pages = {page.name: page.read_text(encoding="utf-8") for page in (Path(__file__).parents[3] / "docs").glob("*.md")}
+    told = re.findall(r"/api/v1/[\w{}/-]+", "".join(pages.values()))
+    assert {re.sub(r"/\d+/", "/{number}/", path) for path in told} <= paths
+    where = pages["monitoring.md"] + pages["serving.md"]
+    assert [path for path in sorted(paths) if not re.search(rf"{re.escape(path)}(?![\w/-])", where)] == []
 
 
 def test_alarms_of_a_long_life_come_as_the_newest_of_each_and_not_more_than_asked_for(
