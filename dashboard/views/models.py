@@ -20,6 +20,7 @@ from dashboard.decisions import (
     recalibration_rows,
 )
 from dashboard.pieces import kpi_row, table
+from smart_sentry.champion import last_trained_serves
 
 _RECALIBRATIONS, _DRIFT, _MODEL = "/api/v1/recalibrations", "/api/v1/drift", "/model"
 _EVERY_S, _SHOWN = 5.0, "100"
@@ -111,11 +112,12 @@ def _champion() -> None:
     model = answer.value
     with st.container(key="champion"):
         st.html(kpi_row(model_figures(model)))
-    processed = session.settings().processed_folder / str(model["dataset"])
+    dataset = str(model["dataset"])
+    processed = session.settings().processed_folder / dataset
     with st.container(key="challengers"):
         _candidates(processed, str(model["candidate"]))
     with st.container(key="test-results"):
-        _results(processed)
+        _results(processed, last_trained_serves(session.settings().home, dataset))
     command = f"smart-sentry models list --dataset {model['dataset']}"
     st.caption(f"All registered versions, and how to promote another one: {session.plain(command)}")
 
@@ -129,14 +131,19 @@ def _candidates(processed: Path, champion: str) -> None:
         st.caption("The figures of the choice are not on this machine.")
 
 
-def _results(processed: Path) -> None:
+def _results(processed: Path, of_champion: bool) -> None:
     st.html('<div class="ss-title">Test set, 95 % confidence intervals</div>')
     rows, problem = results_of_test(processed)
     if problem is not None:
         st.caption(session.plain(problem))
         return
     shown = [(one.figure, one.champion, one.seed_method) for one in rows]
-    st.html(table(("Figure", "Champion", "The seed's method"), shown, "results"))
+    if not of_champion:
+        st.caption(
+            "These are the figures of the model that was trained last. It does not serve: the champion is another one."
+        )
+    judged = "Champion" if of_champion else "Trained last"
+    st.html(table(("Figure", judged, "The seed's method"), shown, "results"))
 
 
 def _there(missing: bool, what: str) -> bool:

@@ -125,6 +125,16 @@ def serving_folder(home: Path, dataset: str) -> Path:
     return load_champion(home, dataset).folder
 
 
+def last_trained_serves(home: Path, dataset: str) -> bool:
+    """Whether the model that was trained last, which a data set's figures are of, is the champion: a challenger may have lost."""
+    try:
+        trained = Package.model_validate_json(package_file(home, dataset).read_bytes())
+        serving = Package.model_validate_json(_registration(home, dataset).read_bytes())
+    except (OSError, ValidationError):
+        return True  # one of them is not there: nothing says that they differ
+    return trained.bundle_sha256 == serving.bundle_sha256
+
+
 def mark_of_champion(home: Path, dataset: str | None = None) -> Hashable:
     """Something that differs once `load_champion` may load something else: what is registered, and its files' sizes and times."""
     path = _registration(home, dataset)

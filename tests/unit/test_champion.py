@@ -10,6 +10,7 @@ from smart_sentry.champion import (
     bundle_folder,
     champion_file,
     champion_folder,
+    last_trained_serves,
     load_champion,
     make_champion,
     package_file,
@@ -88,6 +89,16 @@ def test_folder_that_serves_is_the_champions_and_not_that_of_a_challenger_that_w
     promoted = another(home)
     make_champion(home, promoted)
     assert serving_folder(home, TINY) == champion_folder(home, TINY, promoted.checksum)
+
+
+def test_figures_are_the_champions_only_while_the_model_trained_last_serves(home: Path) -> None:
+    assert last_trained_serves(home, TINY)
+    make_champion(home, another(home))
+    assert not last_trained_serves(home, TINY)
+    make_champion(home, load_bundle(bundle_folder(home, TINY)))
+    assert last_trained_serves(home, TINY)
+    package_file(home, TINY).unlink()
+    assert last_trained_serves(home, TINY)
 
 
 def test_folder_that_serves_is_the_exported_bundle_where_nothing_is_packaged(home: Path) -> None:

@@ -48,7 +48,7 @@ def evaluate(
     dataset: Annotated[str | None, typer.Argument(help="data set; or --all")] = None,
     everything: Annotated[bool, typer.Option("--all", help="all four C-MAPSS sets as one table")] = False,
 ) -> None:
-    """Print the champion's figures on the test set, with confidence intervals, beside the seed's method."""
+    """Print the figures on the test set of the model trained last, with confidence intervals, beside the seed's method."""
     from smart_sentry.errors import ConfigurationError
 
     if everything:
@@ -102,6 +102,7 @@ def _print_results(context: StageContext, demand_truth: bool = False) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from smart_sentry.champion import last_trained_serves
     from smart_sentry.datasets.interim import load_interim
     from smart_sentry.results import results_table
 
@@ -111,8 +112,11 @@ def _print_results(context: StageContext, demand_truth: bool = False) -> None:
         again = f"smart-sentry stage evaluate --dataset {context.dataset}"
         typer.echo(f"smart-sentry: the truth of {context.dataset} came after its evaluation: run `{again}`.", err=True)
         raise typer.Exit(1)
+    judged = (
+        "champion" if last_trained_serves(context.settings.home, context.dataset) else "trained last; another serves"
+    )
     table = Table(
-        "figure", "champion", "the seed's method", title=f"{context.dataset}: test set, 95 % confidence intervals"
+        "figure", judged, "the seed's method", title=f"{context.dataset}: test set, 95 % confidence intervals"
     )
     for row in rows:
         table.add_row(row.figure, row.champion, row.seed_method)
