@@ -35,7 +35,9 @@ from smart_sentry.worker.consumer import SENDERS_CLOCK, GroupConsumer, WorkerOpt
 from smart_sentry.worker.latency import alarm_latencies
 from smart_sentry.worker.messages import Timed
 from smart_sentry.worker.metrics import DATABASE, DECODE, JUDGE, KAFKA, POLL, STORE, WorkerMetrics
-from smart_sentry.worker.partition import PartitionPlant, Pending, Read, StateIsLost
+from smart_sentry.worker.partition import PartitionPlant, StateIsLost
+from smart_sentry.worker.pending import Pending
+from smart_sentry.worker.reader import Read
 from smart_sentry.worker.storing import Storing
 from smart_sentry.worker.throughput import ThroughputBook
 

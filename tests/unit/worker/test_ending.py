@@ -12,7 +12,8 @@ from smart_sentry.errors import StoreUnavailable
 from smart_sentry.stream.messages import Reason, Refusal
 from smart_sentry.stream.producer import Producer
 from smart_sentry.worker.consumer import WorkerOptions
-from smart_sentry.worker.partition import Pending, Read
+from smart_sentry.worker.pending import Pending
+from smart_sentry.worker.reader import Read
 from smart_sentry.worker.worker import Worker, _Job
 
 NOTHING = Pending((), 1, None, 0.0)
