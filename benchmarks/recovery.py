@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from rich.console import Console
@@ -39,28 +39,36 @@ from smart_sentry.stream.encoding import encode
 from smart_sentry.stream.layouts import Layout
 from smart_sentry.stream.messages import Form, Readings, reading_id
 from smart_sentry.stream.producer import Producer
-from smart_sentry.worker import run
-from smart_sentry.worker.worker import Worker
+from smart_sentry.worker import run, worker
+from smart_sentry.worker.assignment import Assignment
+from smart_sentry.worker.tally import Tally
 
 MOTORS, PARTITIONS, TARGET_S = 4000, 4, 2.0
 _TOPIC, _CALIBRATED_ON, _PATIENCE_S = "recovery", 600, 600.0
 
 
-class NotingWorker(Worker):
-    """Prints, as JSON, when (seconds since 1970 UTC) it was assigned, had opened its partitions, and had stored readings."""
+_noted: dict[str, float] = {}
+"""Of the worker in this process, in seconds since 1970 UTC: when it was first assigned, had opened its partitions, and had
+stored readings."""
 
-    noted: ClassVar[dict[str, float]] = {}
 
-    def _assigned(self, consumer: Any, partitions: list[Any]) -> None:
-        self.noted.setdefault("assigned", time.time())
-        super()._assigned(consumer, partitions)
-        self.noted.setdefault("opened", time.time())
+class NotingAssignment(Assignment):
+    """Notes when partitions come and are open."""
 
-    def _count(self, partition: int, read: Any, taken: Any, age: float) -> None:
-        super()._count(partition, read, taken, age)
-        if "stored" not in self.noted and taken.new.any():
-            self.noted["stored"] = time.time()
-            print(json.dumps(self.noted), flush=True)
+    def come(self, consumer: Any, partitions: list[Any]) -> None:
+        _noted.setdefault("assigned", time.time())
+        super().come(consumer, partitions)
+        _noted.setdefault("opened", time.time())
+
+
+class NotingTally(Tally):
+    """Notes when the first readings are stored, and prints what was noted, as JSON."""
+
+    def batch(self, partition: int, read: Any, taken: Any, age_seconds: float) -> None:
+        super().batch(partition, read, taken, age_seconds)
+        if "stored" not in _noted and taken.new.any():
+            _noted["stored"] = time.time()
+            print(json.dumps(_noted), flush=True)
 
 
 @dataclass(frozen=True)
@@ -175,6 +183,6 @@ def _asked(arguments: Sequence[str]) -> argparse.Namespace:
 
 if __name__ == "__main__":
     if sys.argv[1:] == ["--worker"]:
-        run.Worker = NotingWorker  # type: ignore[attr-defined]
+        worker.Assignment, worker.Tally = NotingAssignment, NotingTally  # type: ignore[attr-defined]
         sys.exit(run.main())
     sys.exit(0 if main(sys.argv[1:]) else 1)

@@ -50,13 +50,6 @@ def make_home(home: Path) -> Path:
     return home
 
 
-def new_database(services: Services, name: str) -> str:
-    """URL of an empty database."""
-    with psycopg.connect(services.postgres_url, autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}"')
-    return services.postgres_url.rsplit("/", 1)[0] + f"/{name}"
-
-
 @dataclass(frozen=True, eq=False)
 class Worker:
     """A worker's process, and the file of what it says."""
@@ -181,7 +174,7 @@ class Stage:
 @contextmanager
 def stage(services: Services, topic: str, home: Path, database: str, *, redis: bool) -> Iterator[Stage]:
     ensure_topics(services.kafka_bootstrap, {topic: PARTITIONS, dead_letters_of(topic): 1})
-    found = Stage(services, topic, home, new_database(services, database), redis)
+    found = Stage(services, topic, home, services.new_database(database), redis)
     try:
         yield found
     finally:

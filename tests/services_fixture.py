@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
+import psycopg
 import pytest
 from postgres_server import folder_for_all
 
@@ -56,6 +57,12 @@ class Services:
     @property
     def redis_url(self) -> str:
         return self.redis.url
+
+    def new_database(self, name: str) -> str:
+        """URL of an empty database in PostgreSQL."""
+        with psycopg.connect(self.postgres_url, autocommit=True) as connection:
+            connection.execute(f'CREATE DATABASE "{name}"')
+        return self.postgres_url.rsplit("/", 1)[0] + f"/{name}"
 
     def start(self, *services: Service) -> list[str]:
         """Those services, or all; what was said about them."""

@@ -69,20 +69,29 @@ def demand_free_port(name: str, host: str, port: int) -> None:
     Raises:
         ConfigurationError: the port is taken.
     """
+    if (error := _obstacle(host, port)) is not None:
+        raise ConfigurationError(
+            f"{host}:{port}",
+            f"{name} cannot listen there ({error.strerror})",
+            "Stop what runs there, or set another port (docs/settings.md).",
+        ) from error
+
+
+def _obstacle(host: str, port: int) -> OSError | None:
+    """What keeps a server from listening there; None: nothing does."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
         except OSError as error:
-            raise ConfigurationError(
-                f"{host}:{port}",
-                f"{name} cannot listen there ({error.strerror})",
-                "Stop what runs there, or set another port (docs/settings.md).",
-            ) from error
+            return error
+    return None
 
 
-def free_port(host: str = "127.0.0.1") -> int:
-    """A port that nothing listens on just now."""
+def free_port(host: str = "127.0.0.1", wanted: int | None = None) -> int:
+    """A port that nothing listens on just now: the wanted one, unless it is taken."""
+    if wanted is not None and _obstacle(host, wanted) is None:
+        return wanted
     with socket.socket() as probe:
         probe.bind((host, 0))
         return int(probe.getsockname()[1])

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,31 +13,26 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
-from condition_sample import baseline, running
-from confluent_kafka import Consumer, Message, TopicPartition
+from condition_sample import running
+from confluent_kafka import Message
 from live_app import served
 from plant_fixture import PUMP, SIGNALS, START, no_model, readings_of, sqlite_in
 from services_fixture import Services, running_services
-from sqlalchemy import create_engine, text
+from stream_stage import Stage, assessments, calibrate, everything_in, new_stage
 
 from smart_sentry.api.gate import Gate
 from smart_sentry.api.prediction import create_app
 from smart_sentry.api.shortcut import ReadingShortcut
 from smart_sentry.config import Settings
 from smart_sentry.contracts.monitoring import ReadingsPublished
-from smart_sentry.plant.condition_watch import ConditionWatch
 from smart_sentry.plant.plant import Plant
 from smart_sentry.servers import free_port
-from smart_sentry.stores.engine import parse_url
 from smart_sentry.stores.store import Store
-from smart_sentry.stream.broker import client_settings
 from smart_sentry.stream.decoding import decode_batch
 from smart_sentry.stream.layouts import Layouts
-from smart_sentry.stream.messages import dead_letters_of
 
 ASSETS = ("pump_a", "pump_b")
 ROWS = 200
-WORKER = Path(__file__).parents[1] / "stream_worker.py"
 Told = list[dict[str, Any]]
 
 
@@ -61,101 +53,52 @@ def services() -> Iterator[Services]:
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A models folder in which both pumps are calibrated."""
-    folder = tmp_path_factory.mktemp("models")
-    plant = Plant({PUMP.name: PUMP}, folder, Store(sqlite_in(folder)))
-    watch = plant.watch(PUMP.name)
-    assert isinstance(watch, ConditionWatch)
-    for number, asset in enumerate(ASSETS):
-        watch.baselines.add(baseline(rows=300, seed=number, asset_id=asset))
-    plant.store.close()
-    return folder
+    return calibrate(tmp_path_factory.mktemp("models"), ASSETS)
 
 
-class Stage:
-    """A database and a topic of a test's own."""
-
-    def __init__(self, services: Services, models: Path, name: str) -> None:
-        self.services, self.models, self.topic = services, models, f"http-{name}"
-        engine = create_engine(parse_url(services.postgres_url), isolation_level="AUTOCOMMIT")
-        with engine.connect() as connection:
-            connection.execute(text(f'CREATE DATABASE "{name}"'))
-        engine.dispose()
-        self.url = services.postgres_url.rsplit("/", 1)[0] + f"/{name}"
-        self.metrics_port = free_port()
-
-    @contextmanager
-    def service(self, **settings: Any) -> Iterator[httpx.Client]:
-        """The service that publishes, with its short cut, as it is deployed."""
-        found = {
-            "ingest": "kafka", "kafka_bootstrap": self.services.kafka_bootstrap, "kafka_topic": self.topic,
-            "home": self.models, **settings,
-        }  # fmt: skip
-        app = create_app(no_model, Settings(**found), open_plant=self.open_plant)
-        with served(Gate(ReadingShortcut(app, **app.state.reading_shortcut), **app.state.gate)) as client:
-            yield client
-
-    def open_plant(self) -> Plant:
-        return Plant({PUMP.name: PUMP}, self.models, Store(self.url))
-
-    @contextmanager
-    def worker(self) -> Iterator[subprocess.Popen[bytes]]:
-        arguments = [
-            self.services.kafka_bootstrap, self.topic, dead_letters_of(self.topic), self.url, str(self.models),
-            str(self.metrics_port),
-        ]  # fmt: skip
-        environment = os.environ | {"PYTHONPATH": str(WORKER.parent)}
-        process = subprocess.Popen([sys.executable, str(WORKER), *arguments], env=environment)
-        try:
-            yield process
-            process.send_signal(signal.SIGTERM)
-            assert process.wait(15) == 0
-        finally:
-            if process.poll() is None:
-                process.kill()
-            process.wait(10)
-
-    def messages(self) -> list[Message]:
-        """All of the topic."""
-        consumer = Consumer({**client_settings(self.services.kafka_bootstrap), "group.id": f"look-{self.topic}"})
-        place, found = TopicPartition(self.topic, 0, 0), []
-        _, end = consumer.get_watermark_offsets(place, timeout=10)
-        consumer.assign([place])
-        while len(found) < end:
-            message = consumer.poll(10)
-            assert message is not None
-            found.append(message)
-        consumer.close()
-        return found
-
-    def stored(self) -> int:
-        with Store(self.url) as store, store.view() as view:
-            return sum(view.readings.count(asset) for asset in view.readings.assets())
-
-    def wait_for(self, rows: int, seconds: float = 60) -> None:
-        deadline = time.monotonic() + seconds
-        while (found := self.stored()) < rows:
-            assert time.monotonic() < deadline, f"{found} of {rows} readings after {seconds} s"
-            time.sleep(0.2)
-
-    def outcomes(self, *names: str) -> list[float]:
-        """What the worker counted."""
-        lines = dict(
-            line.rsplit(" ", 1)
-            for line in httpx.get(f"http://127.0.0.1:{self.metrics_port}/metrics").text.splitlines()
-            if line.startswith("smart_sentry_stream_readings_total")
-        )
-        return [float(lines.get(f'smart_sentry_stream_readings_total{{outcome="{name}"}}', 0)) for name in names]
+def stage_of(services: Services, models: Path, name: str) -> Stage:
+    """On a topic that is not there yet: the service makes it."""
+    return new_stage(services, models, name, partitions=None)
 
 
-def assessments(store: Store) -> dict[str, list[tuple[Any, ...]]]:
-    with store.view() as view:
-        return {
-            asset: [
-                (one.reading_id, one.phase, None if one.score is None else round(one.score, 9), one.flag, one.reason)
-                for one in view.assessments.history(asset)
-            ]
-            for asset in ASSETS
-        }  # fmt: skip
+@contextmanager
+def service(stage: Stage, **settings: Any) -> Iterator[httpx.Client]:
+    """The service that publishes, with its short cut, as it is deployed."""
+    found = {
+        "ingest": "kafka", "kafka_bootstrap": stage.services.kafka_bootstrap, "kafka_topic": stage.topic,
+        "home": stage.models, **settings,
+    }  # fmt: skip
+    app = create_app(
+        no_model, Settings(**found), open_plant=lambda: Plant({PUMP.name: PUMP}, stage.models, Store(stage.url))
+    )
+    with served(Gate(ReadingShortcut(app, **app.state.reading_shortcut), **app.state.gate)) as client:
+        yield client
+
+
+@contextmanager
+def worker(stage: Stage, metrics_port: int | None = None) -> Iterator[None]:
+    """Works for the length of the block."""
+    process = stage.worker(metrics_port)
+    try:
+        yield
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(15) == 0
+    finally:
+        stage.close()
+
+
+def messages_in(stage: Stage) -> list[Message]:
+    return everything_in(stage.services.kafka_bootstrap, stage.topic)
+
+
+def outcomes(metrics_port: int, *names: str) -> list[float]:
+    """What the worker counted."""
+    lines = dict(
+        line.rsplit(" ", 1)
+        for line in httpx.get(f"http://127.0.0.1:{metrics_port}/metrics").text.splitlines()
+        if line.startswith("smart_sentry_stream_readings_total")
+    )
+    return [float(lines.get(f'smart_sentry_stream_readings_total{{outcome="{name}"}}', 0)) for name in names]
 
 
 def published(answer: httpx.Response) -> ReadingsPublished:
@@ -191,10 +134,10 @@ def send_by_every_form(client: httpx.Client) -> list[httpx.Response]:
 def test_every_form_is_in_kafka_when_it_is_answered_and_a_worker_judges_it_as_the_service_would(
     services: Services, models: Path, tmp_path: Path
 ) -> None:
-    stage = Stage(services, models, "forms")
-    with stage.service() as client:
+    stage = stage_of(services, models, "forms")
+    with service(stage) as client:
         told = [published(answer) for answer in send_by_every_form(client)]
-        messages = stage.messages()
+        messages = messages_in(stage)
     assert [len(one.event_ids) for one in told] == [one.accepted for one in told] == [*[1] * 50, 230, 120]
     assert [message.headers()[0][1].decode() for message in messages[:50]] == [one.event_ids[0] for one in told[:50]]
     assert len(messages) == 2 * ROWS
@@ -208,7 +151,7 @@ def test_every_form_is_in_kafka_when_it_is_answered_and_a_worker_judges_it_as_th
     assert {message.key().decode() for message in messages} == set(ASSETS)
     assert dict(messages[0].headers())["ce_source"] == b"smart-sentry/http"
     assert stage.stored() == 0
-    with stage.worker():
+    with worker(stage):
         stage.wait_for(2 * ROWS)
     plain = create_app(
         no_model, Settings(home=tmp_path),
@@ -217,58 +160,59 @@ def test_every_form_is_in_kafka_when_it_is_answered_and_a_worker_judges_it_as_th
     with served(plain) as client:
         assert {answer.status_code for answer in send_by_every_form(client)} == {200}
     with Store(stage.url) as left, Store(sqlite_in(tmp_path)) as right:
-        found, expected = assessments(left), assessments(right)
+        found, expected = assessments(left, ASSETS), assessments(right, ASSETS)
     for asset in ASSETS:
         assert sorted(found[asset], key=str) == sorted(expected[asset], key=str)
-        assert any(flag for *_, flag, _ in found[asset])
+        assert any(flag for _, _, _, flag, *_ in found[asset])
 
 
 @pytest.mark.timeout(240)
 def test_reading_that_comes_twice_is_stored_once_and_a_late_one_is_not_lost(services: Services, models: Path) -> None:
-    stage = Stage(services, models, "late")
+    stage = stage_of(services, models, "late")
+    port = free_port()
     first = readings_of(values_of(0), ASSETS[0], range(ROWS))
     hour_ago = (START - timedelta(hours=1)).isoformat()
-    with stage.worker():
-        with stage.service() as client:
+    with worker(stage, port):
+        with service(stage) as client:
             published(batch(client, first[100:]))
             stage.wait_for(100)
             published(batch(client, first[:100]))  # a hundred seconds late
             published(batch(client, first[50:150]))  # again: Kafka gets none of them
             published(simple(client, first[0]))
-            assert len(stage.messages()) == ROWS
-        with stage.service() as client:  # it remembers nothing: the worker finds them in the database
+            assert len(messages_in(stage)) == ROWS
+        with service(stage) as client:  # it remembers nothing: the worker finds them in the database
             published(batch(client, first[50:150]))
             published(simple(client, first[0]))
             published(simple(client, first[0] | {"event_id": "same time, another reading"}))
             published(simple(client, first[0] | {"event_id": "an hour late", "timestamp": hour_ago}))
             published(simple(client, {name: first[0][name] for name in ("asset_id", *SIGNALS)}))  # neither id nor time
-            assert len(stage.messages()) == ROWS + 104
+            assert len(messages_in(stage)) == ROWS + 104
             stage.wait_for(ROWS + 3)
             last = published(simple(client, first[0] | {"event_id": "last"}))
         stage.wait_for(ROWS + 4)
         deadline = time.monotonic() + 10  # the worker counts what it has committed
-        while stage.outcomes("stored") < [ROWS + 4] and time.monotonic() < deadline:
+        while outcomes(port, "stored") < [ROWS + 4] and time.monotonic() < deadline:
             time.sleep(0.05)
-        assert stage.outcomes("stored", "stale", "duplicate", "quarantined") == [ROWS + 4, 0, 101, 0]
+        assert outcomes(port, "stored", "stale", "duplicate", "quarantined") == [ROWS + 4, 0, 101, 0]
     assert last.event_ids == ["last"]
     assert stage.stored() == ROWS + 4
 
 
 @pytest.mark.timeout(240)
 def test_service_that_starts_again_goes_on_with_the_same_assets(services: Services, models: Path) -> None:
-    stage = Stage(services, models, "again")
+    stage = stage_of(services, models, "again")
     first = readings_of(values_of(0), ASSETS[0], range(ROWS))
-    with stage.worker():
+    with worker(stage):
         for begin in (0, 100):
-            with stage.service() as client:
+            with service(stage) as client:
                 published(batch(client, first[begin : begin + 100]))
         stage.wait_for(ROWS)
 
 
 def test_wrong_reading_is_refused_as_ever_and_nothing_is_published(services: Services, models: Path) -> None:
-    stage = Stage(services, models, "wrong")
+    stage = stage_of(services, models, "wrong")
     good = readings_of(values_of(0)[:2], ASSETS[0], range(2))
-    with stage.service(rate_limit_requests=10) as client:
+    with service(stage, rate_limit_requests=10) as client:
         assert simple(client, good[0] | {"vibration_g": "much"}).status_code == 422
         assert simple(client, {"asset_id": "x", "unheard_of": 1.0}).json()["error"]["code"] == "invalid_readings"
         future = good[0] | {"timestamp": "2999-01-01T00:00:00Z"}
@@ -281,16 +225,16 @@ def test_wrong_reading_is_refused_as_ever_and_nothing_is_published(services: Ser
         refused = next(answer for _ in range(50) if (answer := simple(client, {"asset_id": "x"})).status_code != 422)
         assert refused.status_code == 429
         assert refused.headers["retry-after"] == "1"
-    assert len(stage.messages()) == 1
+    assert len(messages_in(stage)) == 1
 
 
 @pytest.mark.timeout(240)
 def test_kafka_that_is_away_is_told_and_readings_are_taken_again_once_it_is_back(
     services: Services, models: Path
 ) -> None:
-    stage = Stage(services, models, "away")
+    stage = stage_of(services, models, "away")
     good = readings_of(values_of(0), ASSETS[0], range(ROWS))
-    with stage.service() as client:
+    with service(stage) as client:
         published(simple(client, good[0]))
         services.stop(services.kafka)
         try:
@@ -307,7 +251,7 @@ def test_kafka_that_is_away_is_told_and_readings_are_taken_again_once_it_is_back
         deadline = time.monotonic() + 60
         while (answer := batch(client, good[:3])).status_code != 202:
             assert time.monotonic() < deadline, answer.text
-    with stage.worker():
+    with worker(stage):
         stage.wait_for(3)
         time.sleep(1)
     assert stage.stored() == 3
@@ -315,12 +259,12 @@ def test_kafka_that_is_away_is_told_and_readings_are_taken_again_once_it_is_back
 
 @pytest.mark.timeout(240)
 def test_database_that_is_away_keeps_nobody_from_sending(services: Services, models: Path) -> None:
-    stage = Stage(services, models, "no-database")
-    with stage.service() as client:
+    stage = stage_of(services, models, "no-database")
+    with service(stage) as client:
         services.stop(services.postgres)
         try:
             published(simple(client, readings_of(values_of(0)[:1], "a new pump", [0])[0]))
         finally:
             services.start(services.postgres)
-    with stage.worker():
+    with worker(stage):
         stage.wait_for(1)

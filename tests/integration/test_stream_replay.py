@@ -15,11 +15,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME, Consumer, Message, TopicPartition
+from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME, Message
 from confluent_kafka import Producer as Client
 from postgres_server import folder_for_all
 from services_fixture import Services, services_in
 from stream_sample import LAYOUTS, MOTOR, TYPES, readings_of
+from stream_stage import everything_in
 from typer.testing import CliRunner
 
 from smart_sentry.cli import app
@@ -73,24 +74,6 @@ def at_home(kafka: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path
     monkeypatch.setenv("SMART_SENTRY_HOME", str(tmp_path))
     monkeypatch.setenv("SMART_SENTRY_KAFKA_BOOTSTRAP", kafka)
     return tmp_path
-
-
-def everything_in(bootstrap: str, topic: str) -> list[Message]:
-    """All messages of a topic, partition by partition."""
-    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": uuid.uuid4().hex, "enable.auto.commit": False})
-    found: list[Message] = []
-    try:
-        for number in range(partitions_of(bootstrap, topic)):
-            low, high = consumer.get_watermark_offsets(TopicPartition(topic, number), 10)
-            consumer.assign([TopicPartition(topic, number, low)])
-            deadline, until = time.monotonic() + 30, len(found) + high - low
-            while len(found) < until:
-                assert time.monotonic() < deadline
-                found += consumer.consume(until - len(found), 1.0)
-    finally:
-        consumer.close()
-    assert all(message.error() is None for message in found)
-    return found
 
 
 def run(*words: str) -> str:

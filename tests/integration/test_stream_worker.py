@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import signal
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,35 +16,30 @@ import numpy as np
 import pytest
 import raw_client
 from condition_sample import baseline, running
-from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka import Producer as Client
 from plant_fixture import PUMP, sqlite_in
 from services_fixture import Services, running_services, standing_still
-from sqlalchemy import create_engine, text
+from stream_stage import PARTITIONS, Stage, assessments, calibrate, everything_in, stage
 from typer.testing import CliRunner
 
 from smart_sentry.cli import app
 from smart_sentry.contracts.alarms import AlarmAction, AlarmState
 from smart_sentry.errors import ActionRefused, ChecksumMismatch, NoWorker, UnknownAsset
 from smart_sentry.plant import active_baseline
-from smart_sentry.plant.condition_watch import ConditionWatch
 from smart_sentry.plant.incoming import Incoming
 from smart_sentry.plant.plant import Plant
 from smart_sentry.plant.purge import purge
 from smart_sentry.plant.status import asset_status
 from smart_sentry.plant.worked_plant import WorkedPlant
 from smart_sentry.servers import free_port
-from smart_sentry.stores.engine import parse_url
 from smart_sentry.stores.readings import ReadingRows
 from smart_sentry.stores.store import Store
-from smart_sentry.stream.broker import client_settings, ensure_topics
 from smart_sentry.stream.encoding import encode
 from smart_sentry.stream.layouts import Layout
 from smart_sentry.stream.messages import Form, Outgoing, Readings, reading_id
-from smart_sentry.stream.producer import Producer
 
 ASSETS = tuple(f"pump_{number}" for number in range(6))
-ROWS, PARTITIONS, START = 1500, 2, 1_767_225_600.0
+ROWS, START = 1500, 1_767_225_600.0
 JSON_HEADERS = [
     ("ce_type", b"smart-sentry.reading.v1"),
     ("ce_specversion", b"1.0"),
@@ -59,7 +50,6 @@ POISON = (
     Outgoing(b"pump_1", b"no headers at all", []),
     Outgoing(None, b"{}", [("ce_id", b"p2"), *JSON_HEADERS]),
 )
-WORKER = Path(__file__).parents[1] / "stream_worker.py"
 
 
 def values_of(number: int) -> np.ndarray:
@@ -89,15 +79,6 @@ def messages_in_turns() -> list[Outgoing]:
     return [of_asset[number][row] for number, row in rows_in_turns()]
 
 
-def calibrate(models: Path) -> None:
-    plant = Plant({PUMP.name: PUMP}, models, Store(sqlite_in(models)))
-    watch = plant.watch(PUMP.name)
-    assert isinstance(watch, ConditionWatch)
-    for number, asset in enumerate(ASSETS):
-        watch.baselines.add(baseline(rows=300, seed=number, asset_id=asset))
-    plant.store.close()
-
-
 @pytest.fixture(scope="module")
 def services() -> Iterator[Services]:
     """Kafka and PostgreSQL."""
@@ -108,9 +89,7 @@ def services() -> Iterator[Services]:
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A models folder in which every pump is calibrated."""
-    folder = tmp_path_factory.mktemp("models")
-    calibrate(folder)
-    return folder
+    return calibrate(tmp_path_factory.mktemp("models"), ASSETS)
 
 
 @pytest.fixture(scope="module")
@@ -125,92 +104,19 @@ def expected(models: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str
     ]  # fmt: skip
     for begin in range(0, len(incoming), 3000):
         plant.take(incoming[begin : begin + 3000], "test")
-    found = assessments(plant.store)
+    found = assessments(plant.store, ASSETS)
     plant.store.close()
     return found
 
 
-def assessments(store: Store) -> dict[str, list[tuple[Any, ...]]]:
-    """Asset -> (reading id, phase, score, flag, health, reason) in the order of time."""
-    with store.view() as view:
-        return {
-            asset: [
-                (one.reading_id, one.phase, None if one.score is None else round(one.score, 9), one.flag,
-                 round(one.health, 9), one.reason)
-                for one in view.assessments.history(asset)
-            ]
-            for asset in ASSETS
-        }  # fmt: skip
-
-
-class Stage:
-    """A topic and a database of a test's own, and workers on them."""
-
-    def __init__(self, services: Services, models: Path, name: str) -> None:
-        self.services, self.models, self.topic, self.dead = services, models, f"readings-{name}", f"dead-{name}"
-        ensure_topics(services.kafka_bootstrap, {self.topic: PARTITIONS, self.dead: 1})
-        engine = create_engine(parse_url(services.postgres_url), isolation_level="AUTOCOMMIT")
-        with engine.connect() as connection:
-            connection.execute(text(f'CREATE DATABASE "{name}"'))
-        engine.dispose()
-        self.url = services.postgres_url.rsplit("/", 1)[0] + f"/{name}"
-        self.producer = Producer(services.kafka_bootstrap)
-        self._workers: list[subprocess.Popen[bytes]] = []
-
-    def send(self, messages: Sequence[Outgoing]) -> None:
-        self.producer.send(self.topic, messages)
-        self.producer.flush()
-
-    def worker(self, *more: str) -> subprocess.Popen[bytes]:
-        arguments = [self.services.kafka_bootstrap, self.topic, self.dead, self.url, str(self.models), *more]
-        environment = os.environ | {"PYTHONPATH": str(WORKER.parent)}
-        process = subprocess.Popen([sys.executable, str(WORKER), *arguments], env=environment)
-        self._workers.append(process)
-        return process
-
-    def stored(self) -> int:
-        with Store(self.url) as store, store.view() as view:
-            return sum(view.readings.count(asset) for asset in ASSETS)
-
-    def wait_for(self, rows: int, seconds: float = 90) -> None:
-        deadline = time.monotonic() + seconds
-        while (found := self.stored()) < rows:
-            assert time.monotonic() < deadline, f"{found} of {rows} readings after {seconds} s"
-            time.sleep(0.2)
-
-    def poisoned(self) -> list[bytes | None]:
-        """Values in the dead-letter topic."""
-        consumer = Consumer({**client_settings(self.services.kafka_bootstrap), "group.id": f"look-{self.dead}"})
-        place = TopicPartition(self.dead, 0, 0)
-        _, end = consumer.get_watermark_offsets(place, timeout=10)
-        consumer.assign([place])
-        found = []
-        while len(found) < end:
-            message = consumer.poll(10)
-            assert message is not None
-            found.append(message.value())
-        consumer.close()
-        return found
-
-    def close(self) -> None:
-        for process in self._workers:
-            if process.poll() is None:
-                process.kill()
-            process.wait(10)
-
-
-@contextmanager
-def stage(services: Services, models: Path, name: str) -> Iterator[Stage]:
-    found = Stage(services, models, name)
-    try:
-        yield found
-    finally:
-        found.close()
+def poisoned(found: Stage) -> list[bytes | None]:
+    """Values in the dead-letter topic."""
+    return [message.value() for message in everything_in(found.services.kafka_bootstrap, found.dead)]
 
 
 def assert_exactly_once(found: Stage, expected: dict[str, list[tuple[Any, ...]]]) -> None:
     with Store(found.url) as store:
-        told = assessments(store)
+        told = assessments(store, ASSETS)
         with store.view() as view:
             for asset in ASSETS:
                 ids = view.readings.history(asset).reading_ids
@@ -256,7 +162,7 @@ def test_workers_that_are_killed_store_each_reading_once_and_judge_as_one_that_w
         assert last.wait(15) == 0
         assert time.monotonic() - began < 5
         assert_exactly_once(found, expected)
-        assert set(found.poisoned()) == {poison.value for poison in POISON}
+        assert set(poisoned(found)) == {poison.value for poison in POISON}
 
 
 @pytest.mark.timeout(240)
@@ -338,7 +244,7 @@ def test_message_of_a_purged_epoch_is_stale_and_a_new_epoch_begins_anew(services
             seconds=first.seconds + 10_000,
         )  # fmt: skip
         port = free_port()
-        process = found.worker(str(port))
+        process = found.worker(port)
         found.send([*encode(first, Layout(PUMP), Form.JSON, "test")[:200], POISON[0]])
         found.send(encode(anew, Layout(PUMP), Form.JSON, "test")[:200])
         found.send(encode(first, Layout(PUMP), Form.JSON, "test")[200:300])
@@ -479,7 +385,7 @@ def test_message_that_is_too_large_for_its_dead_letter_stops_nothing(
         found.wait_for(20)
         process.send_signal(signal.SIGTERM)
         assert process.wait(15) == 0
-        (kept,) = found.poisoned()
+        (kept,) = poisoned(found)
         assert kept is not None
         assert 990_000 < len(kept) < 1_000_000
         monkeypatch.setenv("SMART_SENTRY_KAFKA_BOOTSTRAP", services.kafka_bootstrap)
@@ -507,7 +413,7 @@ def test_message_of_which_a_headers_name_is_not_utf_8_stops_nothing(services: Se
         found.wait_for(20)
         process.send_signal(signal.SIGTERM)
         assert process.wait(15) == 0
-        assert found.poisoned() == [b"odd"]
+        assert poisoned(found) == [b"odd"]
 
 
 @pytest.mark.parametrize("state", [1000, 0], ids=["state stored", "state of the beginning"])

@@ -60,6 +60,14 @@ def test_running_server_that_never_answers_is_stopped_after_its_patience(tmp_pat
         pass
 
 
+def test_wanted_port_is_the_free_one_unless_it_is_taken() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+        assert free_port(wanted=port) != port
+    assert free_port(wanted=port) == port
+
+
 def test_running_server_on_a_taken_port_says_which(tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

@@ -38,7 +38,9 @@ class ModelDescription(_Told):
     alarm_n: int
     horizon_cycles: int = Field(description="the failure probability is that of a failure within so many cycles")
     rul_cap_cycles: int = Field(description="remaining life above this is not told apart")
-    interval_coverage: float = Field(description="share of cases that the remaining-life interval holds")
+    interval_coverage: float = Field(
+        description="share of a monitored fleet's readings at which the interval shall hold the capped remaining life"
+    )
     warm_after_readings: int = Field(description="readings from which an assessment no longer counts as warming up")
 
 

@@ -6,6 +6,12 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
+RUL_INTERVAL = (
+    "the interval that shall hold the capped remaining life at a share `interval_coverage` of a monitored fleet's readings (told"
+    " with the model; 0.9 unless it was trained for another)"
+)
+"""What `rul_lower_cycles` and `rul_upper_cycles` promise (prognosis/life_interval.py)."""
+
 
 class SignalContribution(BaseModel):
     """How much one signal moved the failure log-odds away from those of the average row of the training fleet."""
@@ -32,8 +38,8 @@ class FailureAssessment(BaseModel):
     rul_cycles: float = Field(
         ge=0, description="estimated remaining useful life, capped at the asset type's rul_cap_cycles"
     )
-    rul_lower_cycles: float = Field(ge=0, description="lower end of the 90 % interval")
-    rul_upper_cycles: float = Field(ge=0, description="upper end of the 90 % interval; at the cap it means 'or more'")
+    rul_lower_cycles: float = Field(ge=0, description=f"lower end of {RUL_INTERVAL}")
+    rul_upper_cycles: float = Field(ge=0, description="upper end of that interval; at the cap it means 'or more'")
     regime: int = Field(description="operating regime of the newest reading")
     warming: bool = Field(description="too few readings yet for the windows: take the figures with care")
     restored: bool = Field(description="the asset was found restored within these readings and its filters began anew")

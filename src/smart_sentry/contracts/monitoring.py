@@ -7,6 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+from smart_sentry.contracts.failure import RUL_INTERVAL
+
 Text = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]+$")]
 Name = Annotated[Text, Field(min_length=1, max_length=128)]
 Person = Annotated[Text, Field(min_length=1, max_length=128, description="who says so, for the record")]
@@ -150,8 +152,8 @@ class Prediction(_Strict):
 
     failure_probability: float = Field(ge=0, le=1, description="of a failure within the asset type's horizon")
     rul_cycles: float = Field(description="remaining life in cycles, at most the asset type's cap")
-    rul_lower_cycles: float = Field(description="lower end of the 90 % interval")
-    rul_upper_cycles: float = Field(description="upper end; at the cap it means 'or more'")
+    rul_lower_cycles: float = Field(description=f"lower end of {RUL_INTERVAL}")
+    rul_upper_cycles: float = Field(description="upper end of that interval; at the cap it means 'or more'")
     warming: bool = Field(description="too few readings yet: take the figures with care")
     restored: bool = Field(description="the asset was found restored with this reading")
     model_version: str

@@ -6,7 +6,6 @@ import shutil
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from smart_sentry.assets import load_asset_type
 from smart_sentry.config import Settings
 from smart_sentry.datasets.simulated_motors import Scenario
 from smart_sentry.environment import library_environment
-from smart_sentry.errors import ConfigurationError, ServiceRefused
+from smart_sentry.errors import ServiceRefused
 from smart_sentry.servers import Server, free_port, running
 from smart_sentry.service_client import START_PATH, ServiceClient, calibration_end
 from smart_sentry.simulation.simulator import Run, Simulator, sink_for
@@ -65,15 +64,11 @@ def run_motor_demo(settings: Settings, announce: Announce) -> None:
 
 def motor_service(settings: Settings, home: Path) -> Server:
     """The demo's own service, not started; on another port where the service's own is taken."""
+    port = free_port(settings.host, settings.port)
     command = [sys.executable, "-m", "bentoml", "serve", "serving.service:PredictionService", "--host", settings.host]
     own = {"SMART_SENTRY_HOME": str(home), "SMART_SENTRY_API_KEYS": ""}  # it is asked without a key
     variables = library_environment(settings.home) | own
-    server = Server("the service", command, settings.host, settings.port, "/health", variables)
-    try:
-        server.demand_free_port()
-    except ConfigurationError:
-        server = replace(server, port=free_port(settings.host))
-    return replace(server, command=[*command, "--port", str(server.port)])
+    return Server("the service", [*command, "--port", str(port)], settings.host, port, "/health", variables)
 
 
 def _simulate(settings: Settings, address: str, run: Run, announce: Announce) -> None:

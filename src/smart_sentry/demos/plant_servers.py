@@ -16,8 +16,7 @@ from smart_sentry.assets import AssetType
 from smart_sentry.config import Settings
 from smart_sentry.demos.stream_run import wait_until_stored
 from smart_sentry.environment import library_environment
-from smart_sentry.errors import ConfigurationError
-from smart_sentry.servers import RunningServer, Server, demand_free_port, free_port, running
+from smart_sentry.servers import RunningServer, Server, free_port, running
 from smart_sentry.services.control import start, stop
 from smart_sentry.services.kafka import Kafka
 from smart_sentry.services.postgres import Postgres
@@ -148,13 +147,10 @@ def _worker(settings: Settings, variables: Mapping[str, str], project: Path) -> 
 
 def _port(name: str, host: str, wanted: int, announce: Announce) -> int:
     """The wanted one, or where that is taken a free one, which is said."""
-    try:
-        demand_free_port(name, host, wanted)
-    except ConfigurationError:
-        found = free_port(host)
+    found = free_port(host, wanted)
+    if found != wanted:
         announce(f"  port {wanted} is taken: {name} listens on {found}")
-        return found
-    return wanted
+    return found
 
 
 def _services(settings: Settings, home: Path) -> list[Service]:

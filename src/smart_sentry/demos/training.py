@@ -8,7 +8,6 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable
-from dataclasses import replace
 
 from rich.console import Console
 from rich.table import Table
@@ -21,7 +20,7 @@ from smart_sentry.datasets.interim import load_interim
 from smart_sentry.datasets.motor_fleet import NAME as MOTOR_FLEET
 from smart_sentry.datasets.run_to_failure import RunToFailure
 from smart_sentry.environment import library_environment
-from smart_sentry.errors import ConfigurationError, DataUnavailable
+from smart_sentry.errors import DataUnavailable
 from smart_sentry.results import results_table
 from smart_sentry.servers import Server, free_port, running
 
@@ -77,16 +76,12 @@ def bento_server(settings: Settings, dataset: str) -> Server:
     """The Bento that the stage `package` built; on another port where the service's own is taken."""
     package = settings.processed_folder / dataset / "package.json"
     bento: str = json.loads(package.read_text(encoding="utf-8"))["bento"]
-    command = [sys.executable, "-m", "bentoml", "serve", bento, "--host", settings.host]
+    port = free_port(settings.host, settings.port)
+    command = [sys.executable, "-m", "bentoml", "serve", bento, "--host", settings.host, "--port", str(port)]
     defaults = library_environment(settings.home)
     variables = {name: os.environ.get(name, value) for name, value in defaults.items()}
     variables["SMART_SENTRY_API_KEYS"] = ""  # it is asked without a key
-    server = Server("the prediction service", command, settings.host, settings.port, "/ready", variables)
-    try:
-        server.demand_free_port()
-    except ConfigurationError:
-        server = replace(server, port=free_port(settings.host))
-    return replace(server, command=[*command, "--port", str(server.port)])
+    return Server("the prediction service", command, settings.host, port, "/ready", variables)
 
 
 def ask_the_service(settings: Settings, dataset: str, announce: Announce) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -146,3 +146,12 @@ def _joined(parts: Sequence[Part]) -> Part:
         np.concatenate([part.seconds for part in parts]),
         np.concatenate([part.values for part in parts]),
     )
+
+
+def renumbered(parts: Sequence[Part]) -> list[Part]:
+    """Parts of which rows were left out, as a request has them: positions are those among the rows that are left, from 0."""
+    if not parts:
+        return []
+    order = np.argsort(np.argsort(np.concatenate([part.positions for part in parts])))
+    ends = np.cumsum([len(part.assets) for part in parts])
+    return [replace(part, positions=order[end - len(part.assets) : end]) for part, end in zip(parts, ends, strict=True)]

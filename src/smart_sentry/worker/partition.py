@@ -10,90 +10,30 @@ from __future__ import annotations
 
 import logging
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from smart_sentry.assets import AssetType
 from smart_sentry.bundle import Bundle
 from smart_sentry.errors import SmartSentryError, StoreUnavailable
 from smart_sentry.feed.publisher import FeedPublisher
 from smart_sentry.plant.commands import FORGET, do, refusal_of
-from smart_sentry.plant.incoming import FARTHEST_AHEAD_SECONDS, OLDEST_SECONDS
-from smart_sentry.plant.parts import Part
+from smart_sentry.plant.parts import Part, renumbered
 from smart_sentry.plant.plant import Plant, Taken
-from smart_sentry.plant.verdicts import Verdict
 from smart_sentry.stores.commands import Command
 from smart_sentry.stores.readings import AlreadyStored
 from smart_sentry.stores.store import Batch, Store
 from smart_sentry.stores.stream_partitions import Fenced, StreamPlace
-from smart_sentry.stream.decoding import decode_batch
-from smart_sentry.stream.layouts import Layouts
-from smart_sentry.stream.messages import Readings, Reason, Refusal
-from smart_sentry.stream.sequence import DUPLICATE, NEW, STALE, SequenceGate
-from smart_sentry.worker.asset_types import FirstTypes
 from smart_sentry.worker.messages import Timed
+from smart_sentry.worker.pending import Pending
+from smart_sentry.worker.reader import PartitionReader, Read
 
 _log = logging.getLogger(__name__)
 _SOURCE = "kafka"
-QUARANTINED = "quarantined"
-"""Readings from the future: they go to the dead letters, and no state sees them."""
-
-
-@dataclass(frozen=True)
-class Read:
-    """What a batch of messages comes to, before anything is written.
-
-    Attributes:
-        again: readings that the database has already: they advance the state alone.
-        parts: readings to store and judge.
-        refusals: messages for the dead letters.
-        dropped: reason -> how many readings were left out: duplicate, stale, or quarantined, which are among the refusals.
-        next_offset: of the first message after the batch.
-        sent_back: whether there are dead letters among them that were sent back: the database knows whether they are new.
-    """
-
-    again: tuple[Part, ...]
-    parts: tuple[Part, ...]
-    refusals: tuple[Refusal, ...]
-    dropped: Mapping[str, int]
-    next_offset: int
-    sent_back: bool
-
-
-@dataclass(frozen=True)
-class Pending:
-    """A batch that was judged and waits to be stored.
-
-    Attributes:
-        verdicts: what was said of its readings.
-        next_offset: of the first message after the batch.
-        state: a copy of the state after it; None: it is not stored this time.
-        now: when it was judged, seconds since 1970 UTC.
-    """
-
-    verdicts: tuple[Verdict, ...]
-    next_offset: int
-    state: dict[str, Any] | None
-    now: float
-
-
-@dataclass(frozen=True)
-class _Numbered:
-    """Readings with what tells whether they are new: epochs and sequences, one a row."""
-
-    part: Part
-    epochs: NDArray[np.int64]
-    sequences: NDArray[np.int64]
-
-    def only(self, chosen: NDArray[np.bool_]) -> _Numbered:
-        """The rows that are chosen, (rows,)."""
-        return _Numbered(self.part.only(chosen), self.epochs[chosen], self.sequences[chosen])
 
 
 class Withdrawn(Exception):
@@ -121,8 +61,7 @@ class PartitionPlant(Plant):
         publisher: FeedPublisher | None = None,
     ) -> None:  # fmt: skip
         self._topic, self._partition = topic, partition
-        self._layouts = Layouts(asset_types.values())
-        self._gate, self._types = SequenceGate(), FirstTypes({})
+        self._reader = PartitionReader(asset_types)
         self._place = StreamPlace(topic, partition, 0, 0, 0)
         self._obeying: int | None = None
         self._settled: int | None = None
@@ -143,80 +82,33 @@ class PartitionPlant(Plant):
         with self.lock, self.store.transaction() as batch:
             self._place = batch.stream.claim(self._topic, self._partition)
             self.watches.begin(batch.states.all())
-            self._gate = SequenceGate()
             kept = batch.snapshots.load(self._snapshot_name)
-            self._types = self._types_of({} if kept is None else kept.get("types", {}))
+            self._reader.restore(kept, self.watches.type_of)
             if kept is not None:
-                self._gate.restore(kept["gate"])
                 for name, state in kept["watches"].items():
                     if name in self.asset_types and not self.watch(name).restore(state):
-                        _log.warning(
-                            "%s: another model judges %s now; its windows begin anew", self._snapshot_name, name
-                        )
+                        told = "%s: another model judges %s now; its windows begin anew"
+                        _log.warning(told, self._snapshot_name, name)
         if self.publisher is not None:
             self.publisher.refresh()  # the owner before may have ended between commit and publication
         self.position, self.lost = self._place.snapshot_offset, False
         self._unsaved, self._saved_at = 0, self.clock()
 
     def read(self, messages: Sequence[Timed]) -> Read:
-        """Decodes messages of this partition and drops what is repeated or stale. The state advances: `write` must follow.
+        """Decodes messages of this partition and drops what is repeated or stale. The state advances: `judge` or `write` follows.
 
         Args:
             messages: without errors, in the order of their offsets.
         """
-        offsets = np.array([message.offset() for message in messages], dtype=np.int64)
-        received = np.array([message.timestamp()[1] for message in messages], dtype=np.float64) / 1000.0
-        decoded = decode_batch(messages, self._layouts)
-        refusals, dropped = list(decoded.refusals), Counter[str]()
-        told = (
-            offsets < self._place.next_offset
-        )  # what is no reading was sent to the dead letters before that was stored
-        again, parts = [], []
-        timely = [_timely(its, received[its.positions], refusals, dropped) for its in decoded.readings]
-        for its in self._of_their_types(timely, refusals):
-            kept, verdict = its.part, self._gate.judge(its.part.assets, its.epochs, its.sequences)
-            if decoded.sent_back:
-                verdict[np.isin(kept.positions, decoded.sent_back)] = NEW  # unless the database has it
-            for name, code in (("duplicate", DUPLICATE), ("stale", STALE)):
-                dropped[name] += int(np.sum(verdict == code))
-            if (verdict != NEW).any():
-                kept = kept.only(verdict == NEW)
-            kept = kept.by_asset()
-            stored = told[kept.positions]
-            again += [kept.only(stored)] if stored.any() else []
-            parts += [kept if not stored.any() else kept.only(~stored)]
-        new = tuple(refusal for refusal in refusals if not told[refusal.position])
-        return Read(
-            tuple(again), tuple(part for part in parts if len(part.assets)), new, dropped, int(offsets[-1]) + 1,
-            bool(decoded.sent_back),
-        )  # fmt: skip
-
-    def _types_of(self, kept: Mapping[str, Sequence[str]]) -> FirstTypes:
-        """Types as a stored state has them (type -> assets); of assets that it does not know as the database has them."""
-        own = {asset: name for name, its in kept.items() if name in self.asset_types for asset in its}
-        return FirstTypes(self.watches.type_of | own)
-
-    def _of_their_types(self, found: Sequence[_Numbered], refusals: list[Refusal]) -> Iterator[_Numbered]:
-        """Readings but those of assets that are known as another type, which are refused."""
-        strangers = self._types.strangers([its.part for its in found])
-        for its, rows in zip(found, strangers, strict=True):
-            refusals += [self._of_another_type(its.part, row) for row in rows]
-            yield its.only(~np.isin(np.arange(len(its.part.assets)), rows)) if rows else its
-
-    def _of_another_type(self, part: Part, row: int) -> Refusal:
-        asset = part.assets[row]
-        known = f"expected a reading of a {self._types.type_of(asset)}, as which {asset!r:.140} is known"
-        return Refusal(int(part.positions[row]), Reason.OTHER_TYPE, f"{known}, found a {part.asset_type}'s")
+        return self._reader.read(messages, self._place.next_offset)
 
     def judge(self, read: Read) -> Pending:
-        """Judges what was read; the state advances, and `store` must follow, in this order. Nothing is asked of the database.
+        """Judges what was read; the state advances, and `store_judged` must follow, in this order.
 
-        The next batch may be judged while this one is being stored.
+        Nothing is asked of the database. The next batch may be judged while this one is being stored.
         """
         with self.lock:
-            for part in read.again:
-                assert part.received is not None
-                self.watch(part.asset_type).assess(part.assets, part.seconds, part.values, part.received)
+            self._see_again(read.again)
             now = self.clock()
             verdicts = tuple(self._judge_part(part, now) for part in read.parts)
             self.position = read.next_offset
@@ -224,13 +116,19 @@ class PartitionPlant(Plant):
             state = self._state() if self._save_is_due(0, now) else None
             return Pending(verdicts, self.position, state, now)
 
+    def _see_again(self, parts: Sequence[Part]) -> None:
+        """Readings that are stored: the state advances alone."""
+        for part in parts:
+            assert part.received is not None
+            self.watch(part.asset_type).assess(part.assets, part.seconds, part.values, part.received)
+
     def store_judged(self, pending: Pending) -> Taken:
         """Stores what was judged, in one transaction with the next offset; from any thread, one batch after another.
 
         Raises:
             StoreUnavailable: the database cannot be reached; `lost` is true.
             Fenced: the partition has another owner; `lost` is true.
-            AlreadyStored: another way than this partition has brought one of its readings; `lost` is true, and `take` follows.
+            AlreadyStored: another way than this partition has brought one of its readings; `lost` is true, and `write` follows.
         """
         if self.lost:
             raise StateIsLost
@@ -241,10 +139,7 @@ class PartitionPlant(Plant):
             place = replace(place, snapshot_offset=pending.next_offset)
         try:
             with self.store.transaction() as batch:
-                for verdict in pending.verdicts:
-                    batch.readings.add_all(verdict.readings(_SOURCE, pending.now))
-                    verdict.write(batch)
-                    self.watches.meet(batch, verdict.part.asset_type, verdict.part.assets, pending.now)
+                pending.write(batch, self.watches, _SOURCE)
                 if pending.state is not None:
                     self._keep_states(batch, {self._snapshot_name: pending.state})
                 batch.stream.advance(place)
@@ -256,10 +151,7 @@ class PartitionPlant(Plant):
             raise
         self._place = place
         self._publish(pending.verdicts, pending.now)
-        flags = [verdict.assessments.flags for verdict in pending.verdicts]
-        flag = np.concatenate(flags) if flags else np.zeros(0, dtype=np.bool_)
-        moved = tuple(one for verdict in pending.verdicts for one in verdict.transitions)
-        return Taken(np.ones(len(flag), dtype=np.bool_), flag, moved)
+        return pending.taken()
 
     def write(self, read: Read) -> Taken:
         """Judges and stores what was read, in one transaction; a reading that is in the database already is not judged.
@@ -271,14 +163,12 @@ class PartitionPlant(Plant):
         if self.lost:  # an earlier batch failed while this one waited for its turn
             raise StateIsLost
         with self.lock:
-            for part in read.again:
-                assert part.received is not None
-                self.watch(part.asset_type).assess(part.assets, part.seconds, part.values, part.received)
+            self._see_again(read.again)
             self.position = read.next_offset
             if read.next_offset <= self._place.next_offset:
                 return _nothing_taken()
             self._unsaved_if_new = self._unsaved + sum(len(part.assets) for part in read.parts)
-            return self._take(_renumbered(read.parts), _SOURCE, self.clock())
+            return self._take(renumbered(read.parts), _SOURCE, self.clock())
 
     def judge_by(self, model: Bundle) -> None:
         """Judges by another model once it is restored (`lost`): with its alarms, and windows that begin anew.
@@ -328,14 +218,13 @@ class PartitionPlant(Plant):
 
     def watches_over(self, asset_id: str) -> bool:
         """Whether an asset's readings come through this partition."""
-        return self._gate.knows(asset_id)
+        return self._reader.knows(asset_id)
 
     def forget(self, asset_id: str | None) -> None:
         """As `Plant.forget`, and its numbers and type, so that the same readings may come anew."""
         with self.lock:
             super().forget(asset_id)
-            self._gate.forget(asset_id)
-            self._types.forget(asset_id)
+            self._reader.forget(asset_id)
 
     def obey(self, command: Command) -> None:
         """Does what an operator asks of an asset, and notes what became of it; whatever was judged must have been stored.
@@ -346,9 +235,8 @@ class PartitionPlant(Plant):
         """
         try:
             if command.action != FORGET:  # the database does not know the asset any more
-                self.advance_alarms(
-                    command.asset_id
-                )  # in a transaction of its own: it has happened whatever becomes of the command
+                # In a transaction of its own: it has happened whatever becomes of the command.
+                self.advance_alarms(command.asset_id)
             self._obeying, self._settled = command.number, None
             do(self, command)
         except (StoreUnavailable, Fenced):
@@ -364,15 +252,11 @@ class PartitionPlant(Plant):
     def _state(self) -> dict[str, Any]:
         """A copy of what is remembered, to be stored."""
         self._unsaved, self._saved_at = 0, self.clock()
-        return {
-            "gate": self._gate.snapshot(), "types": self._types.snapshot(self._gate.knows),
-            "watches": self.watches.snapshots(),
-        }  # fmt: skip
+        return {**self._reader.snapshot(), "watches": self.watches.snapshots()}
 
     def _close_transaction(self, batch: Batch, now: float) -> None:
-        some_were_there = (
-            self._unsaved < self._unsaved_if_new
-        )  # who reads this batch again could not tell them any more
+        # Who reads this batch again could not tell any more which of its readings were there.
+        some_were_there = self._unsaved < self._unsaved_if_new
         if some_were_there or self._save_is_due(0, now):
             self.save(batch)
             return
@@ -390,32 +274,3 @@ class PartitionPlant(Plant):
 
 def _nothing_taken() -> Taken:
     return Taken(np.zeros(0, dtype=np.bool_), np.zeros(0, dtype=np.bool_), ())
-
-
-def _timely(readings: Readings, came: NDArray[np.float64], refusals: list[Refusal], dropped: Counter[str]) -> _Numbered:
-    """Readings but those whose time cannot be; these are refused, and those of the future counted."""
-    ahead = readings.seconds > came + FARTHEST_AHEAD_SECONDS
-    wrong = ahead | (readings.seconds < OLDEST_SECONDS)
-    dropped[QUARANTINED] += int(ahead.sum())
-    refusals += [_of_another_time(readings, row, came[row]) for row in np.flatnonzero(wrong).tolist()]
-    part = Part(
-        readings.asset_type, readings.positions, readings.asset_ids, readings.reading_ids, readings.seconds,
-        readings.values, came,
-    )  # fmt: skip
-    all_of_them = _Numbered(part, readings.epochs, readings.sequences)
-    return all_of_them.only(~wrong) if wrong.any() else all_of_them
-
-
-def _of_another_time(readings: Readings, row: int, came: float) -> Refusal:
-    expected = f"expected a time since 1970 and at most {FARTHEST_AHEAD_SECONDS:g} s after its arrival"
-    detail = f"{expected}, found one {float(readings.seconds[row]) - came:+.0f} s from it"
-    return Refusal(int(readings.positions[row]), Reason.WRONG_VALUE, detail)
-
-
-def _renumbered(parts: Sequence[Part]) -> list[Part]:
-    """Parts as a request has them: their positions are those of the rows that are left."""
-    order = (
-        np.argsort(np.argsort(np.concatenate([part.positions for part in parts]))) if parts else np.empty(0, np.int64)
-    )
-    ends = np.cumsum([len(part.assets) for part in parts])
-    return [replace(part, positions=order[end - len(part.assets) : end]) for part, end in zip(parts, ends, strict=True)]

@@ -124,7 +124,7 @@ def main() -> int:
     except SmartSentryError as problem:
         print(f"smart-sentry: {problem}", file=sys.stderr)  # noqa: T201
         return 1
-    _log.info("readings: %s; dead letters: %s", dict(done.outcomes), dict(done.refused))
+    _log.info("readings: %s; dead letters: %s", dict(done.tally.outcomes), dict(done.tally.refused))
     return 0
 
 

@@ -12,8 +12,12 @@ from smart_sentry.errors import StoreUnavailable
 from smart_sentry.stream.messages import Reason, Refusal
 from smart_sentry.stream.producer import Producer
 from smart_sentry.worker.consumer import WorkerOptions
-from smart_sentry.worker.partition import Pending, Read
-from smart_sentry.worker.worker import Worker, _Job
+from smart_sentry.worker.metrics import WorkerMetrics
+from smart_sentry.worker.partition import StateIsLost
+from smart_sentry.worker.pending import Pending
+from smart_sentry.worker.reader import Read
+from smart_sentry.worker.storing import Job, Storing
+from smart_sentry.worker.worker import Worker
 
 NOTHING = Pending((), 1, None, 0.0)
 
@@ -41,8 +45,8 @@ class Hanging:
         self.saved += 1
 
 
-def job(plant: Any, *refusals: Refusal) -> _Job:
-    return _Job(0, plant, [Message()], Read((), (), refusals, {}, 1, False), NOTHING)  # type: ignore[list-item]
+def job(plant: Any, *refusals: Refusal) -> Job:
+    return Job(0, plant, [Message()], Read((), (), refusals, {}, 1, False), NOTHING)  # type: ignore[list-item]
 
 
 def worker(plant: Any) -> Worker:
@@ -81,13 +85,13 @@ def test_worker_that_waits_for_room_looks_whether_it_was_told_to_stop() -> None:
 
 def test_batch_after_one_that_was_not_stored_sends_no_dead_letters(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its messages come again, and its dead letters would stand there twice."""
-    plant, sent = Hanging(), list[object]()
-    its = worker(plant)
-    monkeypatch.setattr(its._dead_letters, "send", lambda *given: sent.append(given))
+    plant, sent, dead_letters = Hanging(), list[object](), Producer("127.0.0.1:1")
+    monkeypatch.setattr(dead_letters, "send", lambda *given: sent.append(given))
+    storing = Storing(dead_letters, "dead-letters", WorkerMetrics())
     plant.lost = True
-    its._storing.submit(job(plant, Refusal(0, Reason.EMPTY, "nothing")))
-    its._storing.drain()
-    its._settle()
+    storing.submit(job(plant, Refusal(0, Reason.EMPTY, "nothing")))
+    storing.drain()
+    ((_, stored),) = storing.settled()
+    assert isinstance(stored.exception(), StateIsLost)
     assert sent == []
-    its._storing.close()
-    its._consumer.close()
+    storing.close()

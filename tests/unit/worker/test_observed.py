@@ -23,6 +23,7 @@ from smart_sentry.feed.publisher import FeedPublisher
 from smart_sentry.feed.redis_link import RedisLink
 from smart_sentry.logs import JsonLines, set_up_guest_logging
 from smart_sentry.plant.parts import Part
+from smart_sentry.plant.plant import Taken
 from smart_sentry.stores.store import Store
 from smart_sentry.stores.throughput import Throughput
 from smart_sentry.stream.group_publisher import PublishCounts
@@ -30,7 +31,9 @@ from smart_sentry.stream.producer import Producer
 from smart_sentry.worker.consumer import WorkerOptions
 from smart_sentry.worker.latency import alarm_latencies
 from smart_sentry.worker.metrics import KAFKA, WorkerMetrics
+from smart_sentry.worker.reader import Read
 from smart_sentry.worker.run import record_throughput
+from smart_sentry.worker.tally import Tally
 from smart_sentry.worker.throughput import ThroughputBook
 from smart_sentry.worker.worker import Worker
 
@@ -116,9 +119,9 @@ def metric(metrics: WorkerMetrics, name: str) -> float | None:
     return metrics.registry.get_sample_value(name)
 
 
-def worker(metrics: WorkerMetrics, record) -> Worker:
+def worker(metrics: WorkerMetrics) -> Worker:
     options = WorkerOptions("127.0.0.1:1")
-    return Worker(options, lambda partition: None, Producer(options.bootstrap), metrics, record)  # type: ignore[arg-type]
+    return Worker(options, lambda partition: None, Producer(options.bootstrap), metrics)  # type: ignore[arg-type]
 
 
 def test_throughput_that_cannot_be_stored_is_counted_and_said_and_ends_nothing(
@@ -128,18 +131,17 @@ def test_throughput_that_cannot_be_stored_is_counted_and_said_and_ends_nothing(
         raise RuntimeError("no room")
 
     metrics = WorkerMetrics()
-    its = worker(metrics, refuse)
-    its._throughput.took(0, {"stored": 1}, 0, 0.1)
-    its._log_throughput()
+    tally = Tally("readings", metrics, refuse)
+    tally.batch(0, Read((), (), (), {}, 1, False), Taken(np.array([True]), np.array([False]), ()), 0.1)
+    tally.record()
     assert metric(metrics, "smart_sentry_stream_throughput_rows_lost_total") == 1
     assert "1 rows of throughput are lost: no room" in caplog.text
-    its._consumer.close()
 
 
 def test_kafka_counts_as_away_once_no_broker_answers(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     metrics = WorkerMetrics()
-    its = worker(metrics, None)
+    its = worker(metrics)
     for state, up in (("UP", 1.0), ("TRY_CONNECT", 0.0), ("DOWN", 0.0), ("UP", 1.0)):
         its._consumer._heard_of_brokers(json.dumps({"brokers": {"one": {"state": state}, "two": {"state": "INIT"}}}))
         assert metrics.registry.get_sample_value("smart_sentry_stream_up", {"system": KAFKA}) == up
@@ -170,9 +172,9 @@ class Owned:
 
 
 def test_back_pressure_and_lag_are_told_while_it_lasts(monkeypatch: pytest.MonkeyPatch) -> None:
-    its = worker(WorkerMetrics(), None)
-    its._plants = {0: Owned(), 1: Owned()}  # type: ignore[dict-item]
-    its._lag_told -= 10
+    its = worker(WorkerMetrics())
+    its._plants.update({0: Owned(), 1: Owned()})  # type: ignore[dict-item]
+    its._lag._told_at -= 10
     its._storing = slow = Slow(its)  # type: ignore[assignment]
     asked = list[bool]()
 
@@ -203,10 +205,10 @@ def test_back_pressure_and_lag_are_told_while_it_lasts(monkeypatch: pytest.Monke
 
 
 def test_partition_that_was_lost_to_another_worker_has_no_lag_any_more() -> None:
-    its = worker(WorkerMetrics(), None)
-    its._plants = {0: Owned()}  # type: ignore[dict-item]
+    its = worker(WorkerMetrics())
+    its._plants[0] = Owned()  # type: ignore[assignment]
     its.metrics.lag(0, 7)
-    its._lost(Unassigning(), [TopicPartition("readings", 0)])
+    its._assignment.lose(Unassigning(), [TopicPartition("readings", 0)])
     assert its.metrics.registry.get_sample_value("smart_sentry_stream_lag_messages", {"partition": "0"}) is None
     its._consumer.close()
 
@@ -229,7 +231,7 @@ class Sent:
 
 
 def test_topic_whose_messages_bear_their_senders_time_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
-    its = worker(WorkerMetrics(), None)
+    its = worker(WorkerMetrics())
     for kind in (TIMESTAMP_LOG_APPEND_TIME, TIMESTAMP_CREATE_TIME, TIMESTAMP_CREATE_TIME):
         its._look_at_clock(Sent(kind))  # type: ignore[arg-type]
     (said,) = (record.getMessage() for record in caplog.records if "CreateTime" in record.getMessage())

@@ -21,7 +21,8 @@ from smart_sentry.stores.store import Store
 from smart_sentry.stream.encoding import encode
 from smart_sentry.stream.layouts import Layout
 from smart_sentry.stream.messages import SENT_BACK, Form, Headers, Outgoing, Readings, Reason
-from smart_sentry.worker.partition import QUARANTINED, PartitionPlant, StateIsLost
+from smart_sentry.worker.partition import PartitionPlant, StateIsLost
+from smart_sentry.worker.reader import QUARANTINED
 
 START, ASSET, ROWS = 1_767_225_600.0, "pump_1", 400
 

@@ -1,0 +1,103 @@
+"""What a worker does between two batches: what operators ask, alarms of silent assets, and another champion."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+
+from smart_sentry.champion import WatchedModel
+from smart_sentry.errors import StoreUnavailable
+from smart_sentry.plant.alarm_clock import EVERY_SECONDS as ALARM_CLOCK_SECONDS
+from smart_sentry.stores.commands import Command
+from smart_sentry.stores.stream_partitions import Fenced
+from smart_sentry.worker.partition import PartitionPlant
+
+_log = logging.getLogger(__name__)
+_LOOK_AT_COMMANDS_EVERY_S = 0.5
+"""How often a worker looks whether operators have asked for something."""
+_LOOK_AT_MODEL_EVERY_S = 1.0
+
+
+class Chores:
+    """Each is done when its time has come.
+
+    Args:
+        topic: of the partitions, for the log.
+        plants: partition -> its plant, as they come and go.
+        settle: stores everything that was judged, and counts it.
+        restore_lost: reads the state of lost partitions again.
+        model: the champion as it changes; None: there is never another one.
+    """
+
+    def __init__(
+        self, topic: str, plants: Mapping[int, PartitionPlant], settle: Callable[[], None], restore_lost: Callable[[], None],
+        model: WatchedModel | None,
+    ) -> None:  # fmt: skip
+        self._topic, self._plants, self._settle, self._restore_lost = topic, plants, settle, restore_lost
+        self._model = model
+        self._commands_seen = self._time_passed_at = self._model_seen = time.monotonic()
+
+    def do(self) -> None:
+        """Does what is due."""
+        self._obey()
+        self._pass_time()
+        self._follow_model()
+
+    def _obey(self) -> None:
+        """Does what operators have asked of the assets of its partitions."""
+        if not self._plants or time.monotonic() - self._commands_seen < _LOOK_AT_COMMANDS_EVERY_S:
+            return
+        self._commands_seen = time.monotonic()
+        try:
+            with next(iter(self._plants.values())).store.view() as view:
+                waiting = view.commands.waiting()
+            for command in waiting:
+                self._obey_one(command)
+        except StoreUnavailable as problem:
+            _log.warning("%s: what operators asked waits: %s", self._topic, problem)
+
+    def _obey_one(self, command: Command) -> None:
+        owner = next((place for place, its in self._plants.items() if its.watches_over(command.asset_id)), None)
+        if owner is None:  # another worker's
+            return
+        self._settle()
+        plant = self._plants.get(owner)
+        if plant is None or plant.lost or not plant.caught_up:
+            return
+        try:
+            plant.obey(command)
+        except Fenced as problem:
+            _log.warning("%s", problem)
+
+    def _pass_time(self) -> None:
+        """Lets time pass for the alarms of assets that have fallen silent."""
+        if not self._plants or time.monotonic() - self._time_passed_at < ALARM_CLOCK_SECONDS:
+            return
+        self._time_passed_at = time.monotonic()
+        self._settle()
+        for partition, plant in self._plants.items():
+            try:
+                if plant.caught_up and not plant.lost:
+                    plant.pass_time()
+            except (StoreUnavailable, Fenced) as problem:
+                _log.warning("%s[%d]: alarms of silent assets wait: %s", self._topic, partition, problem)
+
+    def _follow_model(self) -> None:
+        """Has its partitions judged by another champion once it is there; one that is not whole is refused."""
+        model = self._model
+        if model is None or time.monotonic() - self._model_seen < _LOOK_AT_MODEL_EVERY_S:
+            return
+        self._model_seen = time.monotonic()
+        if model.look() and model.bundle is not None:
+            _log.warning("%s: %s judges from now on", self._topic, model.bundle.version)
+        bundle = model.bundle
+        if bundle is None or all(plant.is_judging(bundle) for plant in self._plants.values()):
+            return
+        self._settle()
+        for partition, plant in self._plants.items():
+            try:
+                plant.judge_by(bundle)
+            except (StoreUnavailable, Fenced) as problem:
+                _log.warning("%s[%d] reads some messages again: %s", self._topic, partition, problem)
+        self._restore_lost()

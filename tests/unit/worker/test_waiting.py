@@ -1,0 +1,93 @@
+"""A worker that the database keeps waiting: how long its pauses are, and how its partitions go on."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from smart_sentry.errors import StoreUnavailable
+from smart_sentry.worker.assignment import Assignment
+from smart_sentry.worker.lag import Lag
+from smart_sentry.worker.metrics import DATABASE, WorkerMetrics
+from smart_sentry.worker.tally import Tally
+from smart_sentry.worker.waiting import Pauses, Standstill
+
+
+class Passing(threading.Event):
+    """Time passes at once; what was waited for is noted."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waited = list[float]()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        assert timeout is not None
+        self.waited.append(timeout)
+        return self.is_set()
+
+
+def test_pauses_double_up_to_ten_seconds() -> None:
+    stop = Passing()
+    pauses = Pauses(stop)
+    for _ in range(8):
+        pauses.wait()
+    longest = [0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 10.0, 10.0]
+    assert all(
+        most / 2 <= waited <= most for waited, most in zip(stop.waited, longest, strict=True)
+    )  # jitter takes at most half
+
+
+class Calls:
+    """A consumer that notes what it is told."""
+
+    def __init__(self) -> None:
+        self.told = list[object]()
+
+    def hold(self) -> None:
+        self.told.append("hold")
+
+    def go_on(self) -> None:
+        self.told.append("go on")
+
+    def show_life(self) -> None:
+        self.told.append("life")
+
+    def go_back(self, partition: int, offset: int) -> None:
+        self.told.append((partition, offset))
+
+
+class Restored:
+    """A partition's plant whose database answers at the second try."""
+
+    def __init__(self, *, lost: bool) -> None:
+        self.lost, self.position, self.next_offset, self._tries = lost, 40, 40, 0
+
+    def restore(self) -> None:
+        self._tries += 1
+        if self._tries == 1:
+            raise StoreUnavailable("postgresql://h/x", "it is away", "Wait.")
+        self.lost, self.position = False, 30
+
+
+def test_lost_partitions_are_read_again_from_where_the_database_stands_and_others_wait_for_them(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    consumer, metrics, stop = Calls(), WorkerMetrics(), Passing()
+    plants = {0: Restored(lost=False), 1: Restored(lost=True)}
+    lag = Lag(consumer, plants, Tally("readings", metrics, None))  # type: ignore[arg-type]
+    standstill = Standstill(consumer, metrics, lag)  # type: ignore[arg-type]
+    settled = list[str]()
+    assignment = Assignment(
+        "readings", plants, lambda _: None, consumer, metrics, standstill, lambda: settled.append("all"), stop,  # type: ignore[arg-type, return-value]
+    )  # fmt: skip
+    assignment.restore_lost()
+    assert settled == ["all"]
+    assert consumer.told == ["hold", "life", "life", (1, 30), "go on"]
+    assert not plants[1].lost
+    assert "readings[1] waits: " in caplog.text
+    up = metrics.registry.get_sample_value("smart_sentry_stream_up", {"system": DATABASE})
+    assert (up, metrics.registry.get_sample_value("smart_sentry_stream_waiting_partitions")) == (1.0, 0.0)
+    assignment.restore_lost()
+    assert consumer.told[-1] == "go on"
+    assert len(stop.waited) == 2
