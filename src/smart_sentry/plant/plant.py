@@ -14,7 +14,6 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +28,7 @@ from smart_sentry.plant.catching_up import catch_up
 from smart_sentry.plant.condition_watch import ConditionWatch
 from smart_sentry.plant.incoming import Incoming, IncomingWindow
 from smart_sentry.plant.parts import Part, Sorter
+from smart_sentry.plant.snapshots import SnapshotPace, restore_watches, states_of
 from smart_sentry.plant.verdicts import Verdict, alarm_states, judge, rows_of
 from smart_sentry.plant.watch import MAINTENANCE, WORK_BEGUN, WORK_ENDED, Watch
 from smart_sentry.plant.watches import Watches, calibrated
@@ -38,19 +38,12 @@ from smart_sentry.stores.baseline_index import ActiveBaseline
 from smart_sentry.stores.store import Batch, Store
 from smart_sentry.stores.writer import Busy
 
-FloatArray = NDArray[np.float64]
-
 _log = logging.getLogger(__name__)
 MODEL = "model"
 """Key of the alarm that says that a model's file is broken."""
 LONGEST_WORK_SECONDS = 30 * 86_400.0
 SILENT_SECONDS = 60.0
 """After so long without a reading, time alone moves an asset's alarms."""
-SNAPSHOT_READINGS, SNAPSHOT_SECONDS, SNAPSHOT_PAUSE_SECONDS = 20_000, 30.0, 2.0
-"""The monitors' state is stored after so many readings or seconds, whichever comes first, with such a pause in between."""
-SNAPSHOT_REST = 9.0
-"""A pause is at least so many times as long as the last storing took: a tenth of the time goes into it at most, however many
-machines there are, and a restart reads again what came in the pause."""
 
 
 @dataclass(frozen=True)
@@ -96,8 +89,7 @@ class Plant:
         self.store = store
         self.clock = clock
         self.lock = threading.RLock()
-        self._unsaved, self._saved_at, self._began_at = 0, clock(), clock()
-        self._saving_seconds = 0.0
+        self._pace, self._began_at = SnapshotPace(clock()), clock()
         self.restore()
         self._tell_broken()
 
@@ -122,7 +114,7 @@ class Plant:
         if not self.lock.acquire(blocking=False):
             return None
         try:
-            if self._save_is_due(len(readings), now):
+            if self._pace.is_due(len(readings), now):
                 return None
             parts = Sorter(self.asset_types, self.watches.type_of, now).readings(readings)
             return self._take(parts, source, now, wait=False)
@@ -150,7 +142,7 @@ class Plant:
                     if verdict is not None:
                         verdicts.append(verdict)
                         flags[verdict.part.positions] = verdict.assessments.flags
-                self._unsaved += int(np.count_nonzero(new))
+                self._pace.unsaved += int(np.count_nonzero(new))
                 self._close_transaction(batch, now)
         except Busy:
             raise
@@ -172,15 +164,8 @@ class Plant:
 
     def _close_transaction(self, batch: Batch, now: float) -> None:
         """The last thing in a transaction of readings: the monitors' state, every now and then."""
-        if self._save_is_due(0, now):
+        if self._pace.is_due(0, now):
             self.save(batch)
-
-    def _save_is_due(self, more: int, now: float) -> bool:
-        """Whether the monitors' state must be stored, after `more` readings."""
-        age = now - self._saved_at
-        pause = max(SNAPSHOT_PAUSE_SECONDS, SNAPSHOT_REST * self._saving_seconds)
-        many = self._unsaved + more >= SNAPSHOT_READINGS and age >= pause
-        return many or age >= max(SNAPSHOT_SECONDS, pause)
 
     def recover(self) -> None:
         """After a transaction that failed: the monitors may be ahead of the database, which is right."""
@@ -490,28 +475,14 @@ class Plant:
 
     def save(self, batch: Batch) -> None:
         """Stores the monitors' state within a transaction."""
-        through = batch.readings.last_number()
-        kept = self.watches.snapshots().items()
-        self._keep_states(batch, {f"watch:{name}": {"watch": state, "through": through} for name, state in kept})
-        self._unsaved, self._saved_at = 0, self.clock()
-
-    def _keep_states(self, batch: Batch, states: Mapping[str, dict[str, Any]]) -> None:
-        """Stores states by the names of their snapshots, and notes how long it took."""
-        began = time.perf_counter()
-        for name, state in states.items():
-            batch.snapshots.save(name, state, self.clock())
-        self._saving_seconds = time.perf_counter() - began
+        self._pace.store(batch, states_of(self.watches, batch.readings.last_number()), self.clock)
+        self._pace.begin_anew(self.clock())
 
     def restore(self) -> None:
         """Takes the state from the store and catches up with the readings that came after it."""
         with self.lock, self.store.view() as batch:
             self.watches.begin(batch.states.all())
-            for name in sorted(set(self.watches.type_of.values())):
-                kept = batch.snapshots.load(f"watch:{name}")
-                watch = self.watch(name)
-                through = 0 if kept is None else int(kept["through"])
-                whole = kept is None or watch.restore(kept["watch"])
-                catch_up(batch, watch, self.watches.type_of, through if whole else 0, through)
+            restore_watches(batch, self.watches)
 
     def _take_part(self, batch: Batch, part: Part, source: str, now: float) -> tuple[NDArray[np.bool_], Verdict | None]:
         """Which readings were new, and what was said of them."""

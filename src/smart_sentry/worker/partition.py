@@ -156,7 +156,7 @@ class PartitionPlant(Plant):
         if self.publisher is not None:
             self.publisher.refresh()  # the owner before may have ended between commit and publication
         self.position, self.lost = self._place.snapshot_offset, False
-        self._unsaved, self._saved_at = 0, self.clock()
+        self._pace.begin_anew(self.clock())
 
     def read(self, messages: Sequence[Timed]) -> Read:
         """Decodes messages of this partition and drops what is repeated or stale. The state advances: `write` must follow.
@@ -220,8 +220,8 @@ class PartitionPlant(Plant):
             now = self.clock()
             verdicts = tuple(self._judge_part(part, now) for part in read.parts)
             self.position = read.next_offset
-            self._unsaved += sum(len(verdict.part.assets) for verdict in verdicts)
-            state = self._state() if self._save_is_due(0, now) else None
+            self._pace.unsaved += sum(len(verdict.part.assets) for verdict in verdicts)
+            state = self._state() if self._pace.is_due(0, now) else None
             return Pending(verdicts, self.position, state, now)
 
     def store_judged(self, pending: Pending) -> Taken:
@@ -246,7 +246,7 @@ class PartitionPlant(Plant):
                     verdict.write(batch)
                     self.watches.meet(batch, verdict.part.asset_type, verdict.part.assets, pending.now)
                 if pending.state is not None:
-                    self._keep_states(batch, {self._snapshot_name: pending.state})
+                    self._pace.store(batch, {self._snapshot_name: pending.state}, self.clock)
                 batch.stream.advance(place)
         except AlreadyStored:
             self.lost, self.careful_until = True, pending.next_offset
@@ -277,7 +277,7 @@ class PartitionPlant(Plant):
             self.position = read.next_offset
             if read.next_offset <= self._place.next_offset:
                 return _nothing_taken()
-            self._unsaved_if_new = self._unsaved + sum(len(part.assets) for part in read.parts)
+            self._unsaved_if_new = self._pace.unsaved + sum(len(part.assets) for part in read.parts)
             return self._take(_renumbered(read.parts), _SOURCE, self.clock())
 
     def judge_by(self, model: Bundle) -> None:
@@ -307,7 +307,7 @@ class PartitionPlant(Plant):
 
     def save(self, batch: Batch) -> None:
         """Stores state and offset within a transaction."""
-        self._keep_states(batch, {self._snapshot_name: self._state()})
+        self._pace.store(batch, {self._snapshot_name: self._state()}, self.clock)
         stored = max(self.position, self._place.next_offset)
         self._place = replace(self._place, next_offset=stored, snapshot_offset=self.position)
         batch.stream.advance(self._place)
@@ -363,7 +363,7 @@ class PartitionPlant(Plant):
 
     def _state(self) -> dict[str, Any]:
         """A copy of what is remembered, to be stored."""
-        self._unsaved, self._saved_at = 0, self.clock()
+        self._pace.begin_anew(self.clock())
         return {
             "gate": self._gate.snapshot(), "types": self._types.snapshot(self._gate.knows),
             "watches": self.watches.snapshots(),
@@ -371,9 +371,9 @@ class PartitionPlant(Plant):
 
     def _close_transaction(self, batch: Batch, now: float) -> None:
         some_were_there = (
-            self._unsaved < self._unsaved_if_new
+            self._pace.unsaved < self._unsaved_if_new
         )  # who reads this batch again could not tell them any more
-        if some_were_there or self._save_is_due(0, now):
+        if some_were_there or self._pace.is_due(0, now):
             self.save(batch)
             return
         self._place = replace(self._place, next_offset=self.position)
