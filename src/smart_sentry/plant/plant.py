@@ -8,10 +8,10 @@ been.
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,13 +32,10 @@ from smart_sentry.plant.snapshots import SnapshotPace, restore_watches, states_o
 from smart_sentry.plant.verdicts import Verdict, alarm_states, judge, rows_of
 from smart_sentry.plant.watch import MAINTENANCE, WORK_BEGUN, WORK_ENDED, Watch
 from smart_sentry.plant.watches import Watches, calibrated
-from smart_sentry.stores.asset_states import AssetState
 from smart_sentry.stores.audit import AuditEntry
-from smart_sentry.stores.baseline_index import ActiveBaseline
 from smart_sentry.stores.store import Batch, Store
 from smart_sentry.stores.writer import Busy
 
-_log = logging.getLogger(__name__)
 MODEL = "model"
 """Key of the alarm that says that a model's file is broken."""
 LONGEST_WORK_SECONDS = 30 * 86_400.0
@@ -167,6 +164,27 @@ class Plant:
         if self._pace.is_due(0, now):
             self.save(batch)
 
+    @contextmanager
+    def changing(self, assets: Iterable[str] = ()) -> Iterator[Batch]:
+        """A transaction in which something that is remembered changes: the monitors' state is stored at its end.
+
+        Where it fails, the monitors are put back (`recover`). Nobody else judges meanwhile.
+
+        Args:
+            assets: those that will be written, as of `Store.transaction`.
+
+        Raises:
+            StoreUnavailable: the database cannot be reached; nothing has changed.
+        """
+        with self.lock:
+            try:
+                with self.store.transaction(assets=assets) as batch:
+                    yield batch
+                    self.save(batch)
+            except BaseException:
+                self.recover()
+                raise
+
     def recover(self) -> None:
         """After a transaction that failed: the monitors may be ahead of the database, which is right."""
         self.restore()
@@ -193,38 +211,8 @@ class Plant:
         """What judges the assets of its type without a calibration; None: there is none."""
         return self.watches.model
 
-    def judge_by(self, model: Bundle) -> None:
-        """Judges the assets of a model's type by it from now on; nothing happens where it does already.
-
-        Alarms stand as they stood. Windows are built anew from the stored readings.
-
-        Raises:
-            StoreUnavailable: the database cannot be reached; the earlier model stays.
-        """
-        if self.is_judging(model):
-            return
-        with self.lock:
-            before, self.watches.model = self.watches.model, model
-            names = {one.manifest.asset_type.name for one in (before, model) if one is not None}
-            try:
-                with self.store.transaction() as batch:
-                    for name in names & set(self.watches.begun):
-                        self._renew(batch, name)
-                    self.save(batch)
-            except BaseException:
-                self.watches.model = before
-                self.recover()
-                raise
-        _log.warning(
-            "%s judges from now on%s", model.version, "" if before is None else f", in place of {before.version}"
-        )
-
-    def is_judging(self, model: Bundle) -> bool:
-        """Whether assets of the model's type are judged by exactly this one."""
-        return self.watches.is_judging(model)
-
-    def _renew(self, batch: Batch, name: str) -> None:
-        """Puts another watch in place of a type's, after the failure model has changed."""
+    def renew(self, batch: Batch, name: str) -> None:
+        """Puts another watch in place of a type's, within a transaction, after the failure model has changed."""
         kept = self.watches.drop(name).snapshot()
         watch = self.watch(name)
         if not watch.restore(kept):
@@ -258,33 +246,6 @@ class Plant:
         """
         return self.watch_of(asset_id).asset_type.name
 
-    def switch(
-        self, watch: ConditionWatch, asset_id: str, author: str, action: str, details: Mapping[str, str],
-        also: Callable[[Batch], None] = lambda _: None,
-    ) -> None:  # fmt: skip
-        """Scores an asset with the baseline that is active in its files, from now on.
-
-        Args:
-            watch: the asset's.
-            asset_id: whose.
-            author, action, details: for the audit log.
-            also: done in the same transaction.
-
-        Raises:
-            ModelUnavailable, ChecksumMismatch: the baseline cannot be read.
-            StoreUnavailable: the database cannot be reached; nothing has changed there, and `recover` is the caller's to call.
-        """
-        baseline, now = watch.baselines.active(asset_id), self.clock()
-        with self.store.transaction(assets=[asset_id]) as batch:
-            watch.switch(asset_id, baseline)
-            batch.baselines.activate(ActiveBaseline(asset_id, baseline.version, now, author))
-            batch.states.change(AssetState(asset_id, "CALIBRATED", watch.asset_type.name, now))
-            batch.audit.add(AuditEntry(now, author, action, asset_id, {"version": baseline.version, **details}))
-            also(batch)
-            self.watches.monitored.discard(asset_id)
-            self.tell_switched(batch, asset_id)
-            self.save(batch)
-
     def tell_switched(self, batch: Batch, asset_id: str) -> None:
         """For a plant that others watch, too: another baseline of an asset becomes active with this transaction."""
 
@@ -292,37 +253,14 @@ class Plant:
         """Whether everybody who judges an asset has taken its active baseline."""
         return True
 
-    def take_over_baseline(self, asset_id: str) -> None:
-        """Scores an asset with the baseline that somebody else made active.
-
-        Raises:
-            UnknownAsset, ActionRefused: as of `calibrated_watch_of`. ModelUnavailable: it has none.
-        """
-        with self.lock:
-            watch = self.calibrated_watch_of(asset_id)
-            baseline = watch.baselines.active(asset_id)
-            try:
-                with self.store.transaction(assets=[asset_id]) as batch:
-                    watch.switch(asset_id, baseline)
-                    self.watches.monitored.discard(asset_id)
-                    self.save(batch)
-            except BaseException:
-                self.recover()
-                raise
-
     def maintain(self, asset_id: str, author: str, reason: str) -> None:
         """Records a maintenance: the degradation index begins at 0 again."""
         with self.lock:
             watch = self.watch_of(asset_id)
-            try:
-                with self.store.transaction(assets=[asset_id]) as batch:
-                    watch.maintain(asset_id)
-                    watch.end_work(asset_id)
-                    batch.audit.add(AuditEntry(self.clock(), author, MAINTENANCE, asset_id, {"reason": reason}))
-                    self.save(batch)
-            except BaseException:
-                self.recover()
-                raise
+            with self.changing([asset_id]) as batch:
+                watch.maintain(asset_id)
+                watch.end_work(asset_id)
+                batch.audit.add(AuditEntry(self.clock(), author, MAINTENANCE, asset_id, {"reason": reason}))
 
     def begin_work(self, asset_id: str, author: str, reason: str, until: float) -> None:
         """People begin to work on a machine: its alarms are suppressed until they end, or until a time at most.
@@ -341,8 +279,10 @@ class Plant:
                 days = LONGEST_WORK_SECONDS / 86_400.0
                 why = f"its end must be within {days:g} days from now, not after {(until - now) / 86_400.0:.4g}"
                 raise ActionRefused("begin the maintenance", asset_id, "in operation", (), why)
-            self._note_work(asset_id, AuditEntry(now, author, WORK_BEGUN, asset_id, {"reason": reason, "until": until}),
-                            lambda: watch.begin_work(asset_id, until))  # fmt: skip
+            with self.changing([asset_id]) as batch:
+                watch.begin_work(asset_id, until)
+                told = {"reason": reason, "until": until}
+                batch.audit.add(AuditEntry(now, author, WORK_BEGUN, asset_id, told))
 
     def end_work(self, asset_id: str, author: str, reason: str) -> None:
         """People hand a machine back; what it has of damage stays, unless a maintenance is recorded, too.
@@ -351,23 +291,12 @@ class Plant:
             UnknownAsset. ActionRefused: nobody is at work.
         """
         with self.lock:
-            watch, ended = (
-                self.watch_of(asset_id),
-                AuditEntry(self.clock(), author, WORK_ENDED, asset_id, {"reason": reason}),
-            )
+            watch, now = self.watch_of(asset_id), self.clock()
             if asset_id not in watch.worked_on:
                 raise ActionRefused("end the maintenance", asset_id, "in operation", ("begin a maintenance",))
-            self._note_work(asset_id, ended, lambda: watch.end_work(asset_id))
-
-    def _note_work(self, asset_id: str, entry: AuditEntry, do: Callable[[], object]) -> None:
-        try:
-            with self.store.transaction(assets=[asset_id]) as batch:
-                do()
-                batch.audit.add(entry)
-                self.save(batch)
-        except BaseException:
-            self.recover()
-            raise
+            with self.changing([asset_id]) as batch:
+                watch.end_work(asset_id)
+                batch.audit.add(AuditEntry(now, author, WORK_ENDED, asset_id, {"reason": reason}))
 
     def act(
         self, asset_id: str, key: str, action: AlarmAction, author: str, reason: str, until: float | None
@@ -444,13 +373,8 @@ class Plant:
             return bool(moved)
 
     def _keep(self, watch: Watch, transitions: Sequence[AlarmTransition]) -> None:
-        try:
-            with self.store.transaction() as batch:
-                batch.alarms.record(alarm_states(watch, transitions), transitions)
-                self.save(batch)
-        except BaseException:
-            self.recover()
-            raise
+        with self.changing() as batch:
+            batch.alarms.record(alarm_states(watch, transitions), transitions)
         if self.publisher is not None:
             self.publisher.publish([], transitions)
 
@@ -461,17 +385,6 @@ class Plant:
 
     def tell_forgotten(self, batch: Batch, assets: Sequence[str]) -> None:
         """For a plant that others watch, too: these assets are purged with this transaction."""
-
-    def forget_and_save(self, asset_id: str) -> None:
-        """Forgets an asset that somebody else purged, also where the database has forgotten it already."""
-        with self.lock:
-            self.forget(asset_id)
-            try:
-                with self.store.transaction() as batch:
-                    self.save(batch)
-            except BaseException:
-                self.recover()
-                raise
 
     def save(self, batch: Batch) -> None:
         """Stores the monitors' state within a transaction."""

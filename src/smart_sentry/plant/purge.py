@@ -72,6 +72,16 @@ def purge(plant: Plant, asset_id: str | None, confirm: str, archive: Path | None
     return {"deleted": done.rows, "archive": None if done.archive is None else str(done.archive)}
 
 
+def forget_purged(plant: Plant, asset_id: str) -> None:
+    """Forgets an asset that somebody else purged, also where the database has forgotten it already.
+
+    Raises:
+        StoreUnavailable: the database cannot be reached.
+    """
+    with plant.changing():
+        plant.forget(asset_id)
+
+
 def _baselines_of(plant: Plant, judged: list[str], everything: bool) -> list[tuple[BaselineStore, str]]:
     """What is kept of assets of known types in files; with everything, also of those that were calibrated from a file alone."""
     watches = {name: plant.watch_of(name) for name in judged}

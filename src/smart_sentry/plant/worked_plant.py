@@ -36,7 +36,7 @@ class WorkedPlant(Plant):
     def save(self, batch: Batch) -> None:
         """Nothing: the workers store what they remember."""
 
-    def _renew(self, batch: Batch, name: str) -> None:
+    def renew(self, batch: Batch, name: str) -> None:
         """The workers remember; here is only what the type is judged by."""
         self.watches.drop(name)
 

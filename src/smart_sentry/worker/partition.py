@@ -286,7 +286,7 @@ class PartitionPlant(Plant):
         Raises:
             StoreUnavailable, Fenced: the state was not stored; messages since the last time are read again.
         """
-        if self.is_judging(model):
+        if self.watches.is_judging(model):
             return
         self.watches.model = model
         try:

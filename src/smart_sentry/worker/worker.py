@@ -217,7 +217,7 @@ class Worker:
         if model.look() and model.bundle is not None:
             _log.warning("%s: %s judges from now on", self.options.topic, model.bundle.version)
         bundle = model.bundle
-        if bundle is None or all(plant.is_judging(bundle) for plant in self._plants.values()):
+        if bundle is None or all(plant.watches.is_judging(bundle) for plant in self._plants.values()):
             return
         self._storing.drain()
         self._settle()
