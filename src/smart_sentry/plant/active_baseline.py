@@ -33,7 +33,7 @@ def commission(plant: Plant, asset_id: str, baseline: Baseline, author: str, rea
                 watch.baselines.remove_aside(asset_id)
             plant.recover()
             raise
-        plant.state_condition(asset_id, MODEL, False, author, "a new baseline is active")
+        plant.alarms.state_condition(asset_id, MODEL, False, author, "a new baseline is active")
         return version
 
 
@@ -56,7 +56,7 @@ def promote(plant: Plant, asset_id: str, version: str, author: str, also: Callab
         try:
             watch.baselines.activate(asset_id, version)
         except (ModelUnavailable, ChecksumMismatch) as problem:
-            plant.state_condition(asset_id, MODEL, True, author, str(problem))
+            plant.alarms.state_condition(asset_id, MODEL, True, author, str(problem))
             raise
         try:
             _switch(plant, watch, asset_id, author, "promote", {}, also)
@@ -64,7 +64,7 @@ def promote(plant: Plant, asset_id: str, version: str, author: str, also: Callab
             watch.baselines.roll_back(asset_id)
             plant.recover()
             raise
-        plant.state_condition(asset_id, MODEL, False, author, "a baseline was promoted")
+        plant.alarms.state_condition(asset_id, MODEL, False, author, "a baseline was promoted")
 
 
 def roll_back(
@@ -96,9 +96,9 @@ def roll_back(
             watch.baselines.put_back(asset_id, left)
             plant.recover()
             if isinstance(problem, ModelUnavailable | ChecksumMismatch):
-                plant.state_condition(asset_id, MODEL, True, author, str(problem))
+                plant.alarms.state_condition(asset_id, MODEL, True, author, str(problem))
             raise
-        plant.state_condition(asset_id, MODEL, False, author, "an earlier baseline is active again")
+        plant.alarms.state_condition(asset_id, MODEL, False, author, "an earlier baseline is active again")
         return version
 
 

@@ -28,20 +28,20 @@ def do(plant: Plant, command: Command) -> None:
     asset, told = command.asset_id, command.arguments
     match command.action:
         case "maintain":
-            plant.maintain(asset, told["author"], told["reason"])
+            plant.maintenance.record(asset, told["author"], told["reason"])
         case "act":
             action = AlarmAction(told["action"])
-            plant.act(asset, told["key"], action, told["author"], told["reason"], told["until"])
+            plant.alarms.act(asset, told["key"], action, told["author"], told["reason"], told["until"])
         case "begin work":
-            plant.begin_work(asset, told["author"], told["reason"], told["until"])
+            plant.maintenance.begin(asset, told["author"], told["reason"], told["until"])
         case "end work":
-            plant.end_work(asset, told["author"], told["reason"])
+            plant.maintenance.end(asset, told["author"], told["reason"])
         case "switch":
             active_baseline.take_over(plant, asset)
         case "forget":
             forget_purged(plant, asset)
         case "condition":
-            if not plant.state_condition(asset, told["key"], told["holds"], told["author"], told["text"]):
+            if not plant.alarms.state_condition(asset, told["key"], told["holds"], told["author"], told["text"]):
                 with plant.store.transaction() as batch:  # the command is settled with the state
                     plant.save(batch)
         case other:

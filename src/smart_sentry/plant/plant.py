@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -20,27 +21,24 @@ from numpy.typing import NDArray
 
 from smart_sentry.assets import AssetType
 from smart_sentry.bundle import Bundle
-from smart_sentry.contracts.alarms import AlarmAction, AlarmTransition
-from smart_sentry.errors import ActionRefused
+from smart_sentry.contracts.alarms import AlarmTransition
 from smart_sentry.feed.judged_rows import JudgedRows
 from smart_sentry.feed.publisher import FeedPublisher
+from smart_sentry.plant.alarm_actions import AlarmActions, OwnAlarmActions
 from smart_sentry.plant.catching_up import catch_up
 from smart_sentry.plant.condition_watch import ConditionWatch
 from smart_sentry.plant.incoming import Incoming, IncomingWindow
+from smart_sentry.plant.maintenance import Maintenance, OwnMaintenance
 from smart_sentry.plant.parts import Part, Sorter
 from smart_sentry.plant.snapshots import SnapshotPace, restore_watches, states_of
-from smart_sentry.plant.verdicts import Verdict, alarm_states, judge, rows_of
-from smart_sentry.plant.watch import MAINTENANCE, WORK_BEGUN, WORK_ENDED, Watch
+from smart_sentry.plant.verdicts import Verdict, judge, rows_of
+from smart_sentry.plant.watch import Watch
 from smart_sentry.plant.watches import Watches, calibrated
-from smart_sentry.stores.audit import AuditEntry
 from smart_sentry.stores.store import Batch, Store
 from smart_sentry.stores.writer import Busy
 
 MODEL = "model"
 """Key of the alarm that says that a model's file is broken."""
-LONGEST_WORK_SECONDS = 30 * 86_400.0
-SILENT_SECONDS = 60.0
-"""After so long without a reading, time alone moves an asset's alarms."""
 
 
 @dataclass(frozen=True)
@@ -71,14 +69,10 @@ class Plant:
     """
 
     def __init__(
-        self,
-        asset_types: Mapping[str, AssetType],
-        models_folder: Path,
-        store: Store,
-        clock: Callable[[], float] = time.time,
-        failure_model: Bundle | None = None,
+        self, asset_types: Mapping[str, AssetType], models_folder: Path, store: Store,
+        clock: Callable[[], float] = time.time, failure_model: Bundle | None = None,
         publisher: FeedPublisher | None = None,
-    ) -> None:
+    ) -> None:  # fmt: skip
         self.watches = Watches(asset_types, models_folder, failure_model)
         self.publisher = publisher
         self.judging_seconds = 0.0
@@ -86,7 +80,9 @@ class Plant:
         self.store = store
         self.clock = clock
         self.lock = threading.RLock()
-        self._pace, self._began_at = SnapshotPace(clock()), clock()
+        self.began_at = clock()
+        """When it was opened, seconds since 1970 UTC."""
+        self._pace = SnapshotPace(self.began_at)
         self.restore()
         self._tell_broken()
 
@@ -149,6 +145,24 @@ class Plant:
         self._publish(verdicts, now)
         return Taken(new, flags, tuple(moved for verdict in verdicts for moved in verdict.transitions))
 
+    def _take_part(self, batch: Batch, part: Part, source: str, now: float) -> tuple[NDArray[np.bool_], Verdict | None]:
+        """Which readings were new, and what was said of them."""
+        watch = self.watch(part.asset_type)
+        new = batch.readings.add(rows_of(part, watch.asset_type.signal_names, source, now))
+        count = np.count_nonzero(new)
+        if not count:
+            return new, None
+        verdict = self._judge_part(part if count == len(new) else part.only(new), now)
+        verdict.write(batch)
+        self.watches.meet(batch, part.asset_type, verdict.part.assets, now)
+        return new, verdict
+
+    def _judge_part(self, part: Part, now: float) -> Verdict:
+        began = time.perf_counter()
+        verdict = judge(self.watch(part.asset_type), part, now)
+        self.judging_seconds += time.perf_counter() - began
+        return verdict
+
     def _publish(self, verdicts: Sequence[Verdict], now: float) -> None:
         """What has just been committed, and never anything else."""
         if self.publisher is None or not verdicts:
@@ -194,22 +208,22 @@ class Plant:
         for name in sorted(set(self.watches.type_of.values())):
             for asset, problem in self.watch(name).broken.items():
                 if asset in self.watches.type_of:
-                    self.state_condition(asset, MODEL, True, "service", problem)
+                    self.alarms.state_condition(asset, MODEL, True, "service", problem)
+
+    @cached_property
+    def alarms(self) -> AlarmActions:
+        """What can be done to alarms beside judging readings."""
+        return OwnAlarmActions(self)
+
+    @cached_property
+    def maintenance(self) -> Maintenance:
+        """What people who work on machines tell."""
+        return OwnMaintenance(self)
 
     @property
     def asset_types(self) -> dict[str, AssetType]:
         """Name -> type."""
         return self.watches.asset_types
-
-    @property
-    def models_folder(self) -> Path:
-        """Baselines are below it."""
-        return self.watches.models_folder
-
-    @property
-    def failure_model(self) -> Bundle | None:
-        """What judges the assets of its type without a calibration; None: there is none."""
-        return self.watches.model
 
     def renew(self, batch: Batch, name: str) -> None:
         """Puts another watch in place of a type's, within a transaction, after the failure model has changed."""
@@ -253,131 +267,6 @@ class Plant:
         """Whether everybody who judges an asset has taken its active baseline."""
         return True
 
-    def maintain(self, asset_id: str, author: str, reason: str) -> None:
-        """Records a maintenance: the degradation index begins at 0 again."""
-        with self.lock:
-            watch = self.watch_of(asset_id)
-            with self.changing([asset_id]) as batch:
-                watch.maintain(asset_id)
-                watch.end_work(asset_id)
-                batch.audit.add(AuditEntry(self.clock(), author, MAINTENANCE, asset_id, {"reason": reason}))
-
-    def begin_work(self, asset_id: str, author: str, reason: str, until: float) -> None:
-        """People begin to work on a machine: its alarms are suppressed until they end, or until a time at most.
-
-        Args:
-            asset_id: the machine.
-            author, reason: for the audit log.
-            until: seconds since 1970 UTC; at most `LONGEST_WORK_SECONDS` from now.
-
-        Raises:
-            UnknownAsset. ActionRefused: the time is past, or too far away.
-        """
-        with self.lock:
-            watch, now = self.watch_of(asset_id), self.clock()
-            if not now < until <= now + LONGEST_WORK_SECONDS:
-                days = LONGEST_WORK_SECONDS / 86_400.0
-                why = f"its end must be within {days:g} days from now, not after {(until - now) / 86_400.0:.4g}"
-                raise ActionRefused("begin the maintenance", asset_id, "in operation", (), why)
-            with self.changing([asset_id]) as batch:
-                watch.begin_work(asset_id, until)
-                told = {"reason": reason, "until": until}
-                batch.audit.add(AuditEntry(now, author, WORK_BEGUN, asset_id, told))
-
-    def end_work(self, asset_id: str, author: str, reason: str) -> None:
-        """People hand a machine back; what it has of damage stays, unless a maintenance is recorded, too.
-
-        Raises:
-            UnknownAsset. ActionRefused: nobody is at work.
-        """
-        with self.lock:
-            watch, now = self.watch_of(asset_id), self.clock()
-            if asset_id not in watch.worked_on:
-                raise ActionRefused("end the maintenance", asset_id, "in operation", ("begin a maintenance",))
-            with self.changing([asset_id]) as batch:
-                watch.end_work(asset_id)
-                batch.audit.add(AuditEntry(now, author, WORK_ENDED, asset_id, {"reason": reason}))
-
-    def act(
-        self, asset_id: str, key: str, action: AlarmAction, author: str, reason: str, until: float | None
-    ) -> AlarmTransition:
-        """Does what an operator asks of an alarm.
-
-        Raises:
-            UnknownAsset, ActionRefused.
-        """
-        with self.lock:
-            self.advance_alarms(asset_id)
-            watch, now = self.watch_of(asset_id), self.clock()
-            alarms = watch.alarms
-            match action:
-                case AlarmAction.ACKNOWLEDGE:
-                    done = alarms.acknowledge(asset_id, key, author, now, reason)
-                case AlarmAction.SHELVE:
-                    done = alarms.shelve(asset_id, key, author, now, reason, now if until is None else until)
-                case AlarmAction.UNSHELVE:
-                    done = alarms.unshelve(asset_id, key, author, now, reason)
-                case AlarmAction.TAKE_OUT_OF_SERVICE:
-                    done = alarms.take_out_of_service(asset_id, key, author, now, reason)
-                case AlarmAction.RETURN_TO_SERVICE:
-                    done = alarms.return_to_service(asset_id, key, author, now, reason)
-                case AlarmAction.COMMENT:
-                    done = alarms.comment(asset_id, key, author, now, reason)
-            self._keep(watch, [done])
-            return done
-
-    def advance_alarms(self, asset_id: str) -> None:
-        """Stores what time alone has done to the alarms of an asset's type, such as the end of a shelving.
-
-        Raises:
-            UnknownAsset.
-        """
-        with self.lock:
-            watch = self.watch_of(asset_id)
-            if passed := watch.pass_time(self.clock(), 0.0):
-                self._keep(watch, passed)
-
-    def pass_time(self) -> None:
-        """Stores what time alone has done to the alarms of assets that have fallen silent; others tell by their readings.
-
-        Raises:
-            StoreUnavailable: the database cannot be reached.
-        """
-        with self.lock:
-            now = self.clock()
-            if now - self._began_at < SILENT_SECONDS:  # what was sent during a downtime may still be on its way
-                return
-            for name in self.watches.begun:
-                watch = self.watch(name)
-                if passed := watch.pass_time(now, SILENT_SECONDS):
-                    self._keep(watch, passed)
-
-    def state_condition(self, asset_id: str, key: str, holds: bool, author: str, text: str) -> bool:
-        """Raises or returns an alarm about something that no reading says, e.g. that a model's file is broken.
-
-        What stands already stays as it is; the answer is whether anything changed.
-
-        Args:
-            asset_id, key: of the alarm.
-            holds: whether its condition stands.
-            author: who says so, not "system".
-            text: the reason, in words.
-
-        Raises:
-            UnknownAsset.
-        """
-        with self.lock:
-            watch = self.watch_of(asset_id)
-            if moved := watch.state_condition(asset_id, key, holds, self.clock(), author, text):
-                self._keep(watch, moved)
-            return bool(moved)
-
-    def _keep(self, watch: Watch, transitions: Sequence[AlarmTransition]) -> None:
-        with self.changing() as batch:
-            batch.alarms.record(alarm_states(watch, transitions), transitions)
-        if self.publisher is not None:
-            self.publisher.publish([], transitions)
-
     def forget(self, asset_id: str | None) -> None:
         """Forgets an asset, or all (None), in memory; the store's rows and the baselines' files are the caller's to remove."""
         with self.lock:
@@ -396,21 +285,3 @@ class Plant:
         with self.lock, self.store.view() as batch:
             self.watches.begin(batch.states.all())
             restore_watches(batch, self.watches)
-
-    def _take_part(self, batch: Batch, part: Part, source: str, now: float) -> tuple[NDArray[np.bool_], Verdict | None]:
-        """Which readings were new, and what was said of them."""
-        watch = self.watch(part.asset_type)
-        new = batch.readings.add(rows_of(part, watch.asset_type.signal_names, source, now))
-        count = np.count_nonzero(new)
-        if not count:
-            return new, None
-        verdict = self._judge_part(part if count == len(new) else part.only(new), now)
-        verdict.write(batch)
-        self.watches.meet(batch, part.asset_type, verdict.part.assets, now)
-        return new, verdict
-
-    def _judge_part(self, part: Part, now: float) -> Verdict:
-        began = time.perf_counter()
-        verdict = judge(self.watch(part.asset_type), part, now)
-        self.judging_seconds += time.perf_counter() - began
-        return verdict

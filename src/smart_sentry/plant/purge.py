@@ -48,7 +48,7 @@ def purge(plant: Plant, asset_id: str | None, confirm: str, archive: Path | None
             raise StateForbids("purge", busy[0], "CALIBRATING", ["calibration/status"])
         judged = [name for name in named if states[name].asset_type in plant.asset_types]
         kept = _baselines_of(plant, judged, everything=asset_id is None)
-        asked, mark = Purge(asset_id, archive, author, plant.clock()), plant.models_folder / _MARK
+        asked, mark = Purge(asset_id, archive, author, plant.clock()), plant.watches.models_folder / _MARK
         try:
             write_json(mark, {"asset_id": asset_id, "time": asked.time})
             for store, name in kept:
@@ -96,7 +96,7 @@ def _baselines_of(plant: Plant, judged: list[str], everything: bool) -> list[tup
 
 def settle_purges(plant: Plant) -> None:
     """A purge that a stop cut off is undone where its transaction did not end, and finished where it did."""
-    mark = plant.models_folder / _MARK
+    mark = plant.watches.models_folder / _MARK
     with plant.lock, plant.store.view() as batch:
         known, back = batch.states.all(), False
         ended = _ended(batch, mark) if mark.is_file() else None

@@ -346,9 +346,8 @@ class PartitionPlant(Plant):
         """
         try:
             if command.action != FORGET:  # the database does not know the asset any more
-                self.advance_alarms(
-                    command.asset_id
-                )  # in a transaction of its own: it has happened whatever becomes of the command
+                # in a transaction of its own: it has happened whatever becomes of the command
+                self.alarms.advance(command.asset_id)
             self._obeying, self._settled = command.number, None
             do(self, command)
         except (StoreUnavailable, Fenced):

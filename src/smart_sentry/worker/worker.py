@@ -204,7 +204,7 @@ class Worker:
         for partition, plant in self._plants.items():
             try:
                 if plant.caught_up and not plant.lost:
-                    plant.pass_time()
+                    plant.alarms.pass_time()
             except (StoreUnavailable, Fenced) as problem:
                 _log.warning("%s[%d]: alarms of silent assets wait: %s", self.options.topic, partition, problem)
 
