@@ -10,7 +10,7 @@ from plant_fixture import no_model, open_pumps
 
 from smart_sentry.api.prediction import create_app
 from smart_sentry.config import Settings
-from smart_sentry.plant import plant
+from smart_sentry.plant import snapshots
 
 HOME = "PLANT_SERVER_HOME"
 SNAPSHOT_READINGS = 1500
@@ -20,5 +20,5 @@ SNAPSHOT_READINGS = 1500
 def application() -> FastAPI:
     """The application on the folder that the environment names."""
     home = Path(os.environ[HOME])
-    plant.SNAPSHOT_READINGS = SNAPSHOT_READINGS
+    snapshots.SNAPSHOT_READINGS = SNAPSHOT_READINGS
     return create_app(no_model, Settings(home=home), open_plant=lambda: open_pumps(home))

@@ -93,7 +93,9 @@ def test_nothing_is_missed_between_the_state_and_what_follows_while_readings_com
             for turn in range(60):
                 stage.send(ASSETS[turn % 2], broken(4) if turn >= 10 else healthy(4))
                 if turn >= 15:
-                    stage.plant.act(ASSETS[turn % 2], "anomaly", AlarmAction.COMMENT, "Ada", f"turn {turn}", None)
+                    stage.plant.alarms.act(
+                        ASSETS[turn % 2], "anomaly", AlarmAction.COMMENT, "Ada", f"turn {turn}", None
+                    )
             over.set()
 
         sender = threading.Thread(target=keep_sending)
@@ -152,7 +154,7 @@ def test_what_an_operator_does_and_a_purge_are_told(servers: Services, tmp_path:
         stage.send(ASSETS[0], healthy(3))
         stage.settle()
         key = feed.latest().alarms[0].key
-        stage.plant.act(ASSETS[1], key, AlarmAction.ACKNOWLEDGE, "Ada", "seen", None)
+        stage.plant.alarms.act(ASSETS[1], key, AlarmAction.ACKNOWLEDGE, "Ada", "seen", None)
         done = ("ACKNOWLEDGED", "Ada", "seen")
         told = collect(feed, lambda found: any((one.event, one.author, one.reason) == done for one in alarms_in(found)))
         assert alarms_in(told) == stage.alarm_steps()[-len(alarms_in(told)) :]
@@ -299,7 +301,7 @@ def test_alarm_that_ended_while_nobody_told_is_told_as_ended(servers: Services, 
         assert len(state.alarms) == 1
         publisher, stage.plant.publisher = stage.plant.publisher, None
         key = state.alarms[0].key
-        stage.plant.act(ASSETS[1], key, AlarmAction.ACKNOWLEDGE, "Ada", "seen", None)
+        stage.plant.alarms.act(ASSETS[1], key, AlarmAction.ACKNOWLEDGE, "Ada", "seen", None)
         for _ in range(30):
             stage.send(ASSETS[1], healthy(20))
         assert stage.stored().alarms == ()

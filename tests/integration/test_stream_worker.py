@@ -300,14 +300,14 @@ def test_what_operators_ask_is_done_by_the_worker_that_watches_the_asset(
         assert before.degradation is not None
         assert before.degradation > 0.0
 
-        done = plant.act(asset, "anomaly", AlarmAction.ACKNOWLEDGE, "Ann", "seen", None)
+        done = plant.alarms.act(asset, "anomaly", AlarmAction.ACKNOWLEDGE, "Ann", "seen", None)
         assert (done.to_state, done.author) == (AlarmState.ACKNOWLEDGED, "Ann")
         with pytest.raises(ActionRefused, match="ACKNOWLEDGED"):
-            plant.act(asset, "anomaly", AlarmAction.ACKNOWLEDGE, "Ben", "me, too", None)
+            plant.alarms.act(asset, "anomaly", AlarmAction.ACKNOWLEDGE, "Ben", "me, too", None)
         with pytest.raises(UnknownAsset):
-            plant.maintain("nobody", "Ann", "bearing changed")
+            plant.maintenance.record("nobody", "Ann", "bearing changed")
 
-        plant.maintain(asset, "Ann", "bearing changed")
+        plant.maintenance.record(asset, "Ann", "bearing changed")
         found.send(messages[500:501])
         found.wait_for(401)
         assert asset_status(plant, asset).degradation == 0.0
@@ -345,9 +345,9 @@ def test_what_operators_ask_is_done_by_the_worker_that_watches_the_asset(
 
         process.send_signal(signal.SIGTERM)
         assert process.wait(15) == 0
-        plant.patience_seconds = 0.5
+        plant.workers.patience_seconds = 0.5
         with pytest.raises(NoWorker, match="stream work"):
-            plant.maintain(asset, "Ann", "nobody is there")
+            plant.maintenance.record(asset, "Ann", "nobody is there")
         assert not _waiting(store)
 
 

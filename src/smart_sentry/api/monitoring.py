@@ -143,7 +143,7 @@ def _add_alarms(router: APIRouter, desk: Desk, may: dict[str, Any]) -> None:
     )
     def act(asked: messages.AlarmRequest) -> dict[str, Any]:
         until = None if asked.until is None else asked.until.timestamp()
-        done = desk.plant.act(
+        done = desk.plant.alarms.act(
             asked.asset_id, asked.key, AlarmAction(asked.action), asked.author, asked.reason or "no reason given", until
         )
         return vars(done) | {"time": shown_time(done.time)}
@@ -209,7 +209,7 @@ def _add_system(router: APIRouter, desk: Desk, may: dict[str, Any]) -> None:
         summary="Record a maintenance",
     )
     def maintenance(asked: messages.MaintenanceRequest) -> messages.AssetStatus:
-        desk.plant.maintain(asked.asset_id, asked.author, asked.reason)
+        desk.plant.maintenance.record(asked.asset_id, asked.author, asked.reason)
         return asset_status(desk.plant, asked.asset_id)
 
     @router.post(
@@ -217,7 +217,7 @@ def _add_system(router: APIRouter, desk: Desk, may: dict[str, Any]) -> None:
         summary="Suppress an asset's alarms while people work on it",
     )  # fmt: skip
     def begin_maintenance(asked: messages.WorkRequest) -> messages.AssetStatus:
-        desk.plant.begin_work(asked.asset_id, asked.author, asked.reason, asked.until.timestamp())
+        desk.plant.maintenance.begin(asked.asset_id, asked.author, asked.reason, asked.until.timestamp())
         return asset_status(desk.plant, asked.asset_id)
 
     @router.post(
@@ -225,7 +225,7 @@ def _add_system(router: APIRouter, desk: Desk, may: dict[str, Any]) -> None:
         summary="Judge an asset's alarms again after people have worked on it",
     )  # fmt: skip
     def end_maintenance(asked: messages.WorkEndedRequest) -> messages.AssetStatus:
-        desk.plant.end_work(asked.asset_id, asked.author, asked.reason)
+        desk.plant.maintenance.end(asked.asset_id, asked.author, asked.reason)
         return asset_status(desk.plant, asked.asset_id)
 
     @router.post(

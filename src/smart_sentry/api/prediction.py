@@ -39,6 +39,7 @@ from smart_sentry.contracts.prediction import ErrorDetail
 from smart_sentry.errors import ModelUnavailable, SmartSentryError
 from smart_sentry.garbage import seldom_collected
 from smart_sentry.plant.calibrations import Track
+from smart_sentry.plant.model_switch import judge_by
 from smart_sentry.plant.plant import Plant
 from smart_sentry.plant.recalibration_rules import RecalibrationRules
 
@@ -141,7 +142,7 @@ async def _follow(
                 app.openapi_schema = None
             metrics.refused(served.refused is not None)
             if desk is not None and served.loaded is not None:
-                await asyncio.to_thread(desk.plant.judge_by, served.loaded)
+                await asyncio.to_thread(judge_by, desk.plant, served.loaded)
         except Exception:  # noqa: BLE001 - the outermost loop: what failed is tried again
             _log.exception("a new model was not taken over")
 

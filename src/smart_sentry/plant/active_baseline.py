@@ -1,17 +1,20 @@
-"""Which baseline is the active one: a new one, a candidate that is promoted, the one before.
+"""Which baseline is the active one: a new one, a candidate that is promoted, the one before, or what somebody else decided.
 
 Files and database change together: where the transaction fails, the files are put back and the monitors restored.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from smart_sentry.detection.baseline import Baseline
 from smart_sentry.detection.calibration import Readings
 from smart_sentry.errors import ActionRefused, ChecksumMismatch, ModelUnavailable, StateForbids
 from smart_sentry.plant.condition_watch import ConditionWatch
 from smart_sentry.plant.plant import MODEL, Plant
+from smart_sentry.stores.asset_states import AssetState
+from smart_sentry.stores.audit import AuditEntry
+from smart_sentry.stores.baseline_index import ActiveBaseline
 from smart_sentry.stores.store import Batch
 
 
@@ -21,7 +24,7 @@ def commission(plant: Plant, asset_id: str, baseline: Baseline, author: str, rea
         watch = plant.calibrated_watch_of(asset_id)
         version = watch.baselines.add(baseline, readings)
         try:
-            plant.switch(watch, asset_id, author, "calibrate", {"grade": baseline.acceptance.grade})
+            _switch(plant, watch, asset_id, author, "calibrate", {"grade": baseline.acceptance.grade})
         except BaseException:
             if watch.baselines.history(asset_id)[:-1]:
                 watch.baselines.roll_back(asset_id)
@@ -30,7 +33,7 @@ def commission(plant: Plant, asset_id: str, baseline: Baseline, author: str, rea
                 watch.baselines.remove_aside(asset_id)
             plant.recover()
             raise
-        plant.state_condition(asset_id, MODEL, False, author, "a new baseline is active")
+        plant.alarms.state_condition(asset_id, MODEL, False, author, "a new baseline is active")
         return version
 
 
@@ -53,15 +56,15 @@ def promote(plant: Plant, asset_id: str, version: str, author: str, also: Callab
         try:
             watch.baselines.activate(asset_id, version)
         except (ModelUnavailable, ChecksumMismatch) as problem:
-            plant.state_condition(asset_id, MODEL, True, author, str(problem))
+            plant.alarms.state_condition(asset_id, MODEL, True, author, str(problem))
             raise
         try:
-            plant.switch(watch, asset_id, author, "promote", {}, also)
+            _switch(plant, watch, asset_id, author, "promote", {}, also)
         except BaseException:
             watch.baselines.roll_back(asset_id)
             plant.recover()
             raise
-        plant.state_condition(asset_id, MODEL, False, author, "a baseline was promoted")
+        plant.alarms.state_condition(asset_id, MODEL, False, author, "a baseline was promoted")
 
 
 def roll_back(
@@ -88,15 +91,59 @@ def roll_back(
         left = watch.baselines.history(asset_id)[-1]  # which need not be readable
         version = watch.baselines.roll_back(asset_id)
         try:
-            plant.switch(watch, asset_id, author, "roll back", {"from": left, "reason": reason}, also)
+            _switch(plant, watch, asset_id, author, "roll back", {"from": left, "reason": reason}, also)
         except BaseException as problem:
             watch.baselines.put_back(asset_id, left)
             plant.recover()
             if isinstance(problem, ModelUnavailable | ChecksumMismatch):
-                plant.state_condition(asset_id, MODEL, True, author, str(problem))
+                plant.alarms.state_condition(asset_id, MODEL, True, author, str(problem))
             raise
-        plant.state_condition(asset_id, MODEL, False, author, "an earlier baseline is active again")
+        plant.alarms.state_condition(asset_id, MODEL, False, author, "an earlier baseline is active again")
         return version
+
+
+def take_over(plant: Plant, asset_id: str) -> None:
+    """Scores an asset with the baseline that somebody else made active.
+
+    Raises:
+        UnknownAsset, ActionRefused: as of `Plant.calibrated_watch_of`. ModelUnavailable: it has none.
+    """
+    with plant.lock:
+        watch = plant.calibrated_watch_of(asset_id)
+        baseline = watch.baselines.active(asset_id)
+        with plant.changing([asset_id]):
+            watch.switch(asset_id, baseline)
+            plant.watches.monitored.discard(asset_id)
+
+
+def _switch(
+    plant: Plant, watch: ConditionWatch, asset_id: str, author: str, action: str, details: Mapping[str, str],
+    also: Callable[[Batch], None] = lambda _: None,
+) -> None:  # fmt: skip
+    """Scores an asset with the baseline that is active in its files, from now on.
+
+    Args:
+        plant: that judges by it.
+        watch: the asset's.
+        asset_id: whose.
+        author, action, details: for the audit log.
+        also: done in the same transaction.
+
+    Raises:
+        ModelUnavailable, ChecksumMismatch: the baseline cannot be read.
+        StoreUnavailable: the database cannot be reached; nothing has changed there, and `Plant.recover` is the caller's to call,
+            once the files are as they were.
+    """
+    baseline, now = watch.baselines.active(asset_id), plant.clock()
+    with plant.store.transaction(assets=[asset_id]) as batch:
+        watch.switch(asset_id, baseline)
+        batch.baselines.activate(ActiveBaseline(asset_id, baseline.version, now, author))
+        batch.states.change(AssetState(asset_id, "CALIBRATED", watch.asset_type.name, now))
+        batch.audit.add(AuditEntry(now, author, action, asset_id, {"version": baseline.version, **details}))
+        also(batch)
+        plant.watches.monitored.discard(asset_id)
+        plant.tell_switched(batch, asset_id)
+        plant.save(batch)
 
 
 def _not_calibrating(plant: Plant, asked: str, asset_id: str) -> ConditionWatch:

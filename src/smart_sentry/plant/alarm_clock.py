@@ -21,5 +21,5 @@ class AlarmClock(Rounds):
         self._plant = plant
 
     def round(self) -> None:
-        """As `Plant.pass_time`."""
-        self._plant.pass_time()
+        """As `AlarmActions.pass_time`."""
+        self._plant.alarms.pass_time()

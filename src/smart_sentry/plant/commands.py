@@ -7,7 +7,9 @@ from typing import Any
 
 from smart_sentry.contracts.alarms import AlarmAction
 from smart_sentry.errors import ActionRefused, SmartSentryError, UnknownAsset
+from smart_sentry.plant import active_baseline
 from smart_sentry.plant.plant import Plant
+from smart_sentry.plant.purge import forget_purged
 from smart_sentry.stores.commands import Command
 
 MAINTAIN, ACT, SWITCH, FORGET, CONDITION = "maintain", "act", "switch", "forget", "condition"
@@ -26,20 +28,20 @@ def do(plant: Plant, command: Command) -> None:
     asset, told = command.asset_id, command.arguments
     match command.action:
         case "maintain":
-            plant.maintain(asset, told["author"], told["reason"])
+            plant.maintenance.record(asset, told["author"], told["reason"])
         case "act":
             action = AlarmAction(told["action"])
-            plant.act(asset, told["key"], action, told["author"], told["reason"], told["until"])
+            plant.alarms.act(asset, told["key"], action, told["author"], told["reason"], told["until"])
         case "begin work":
-            plant.begin_work(asset, told["author"], told["reason"], told["until"])
+            plant.maintenance.begin(asset, told["author"], told["reason"], told["until"])
         case "end work":
-            plant.end_work(asset, told["author"], told["reason"])
+            plant.maintenance.end(asset, told["author"], told["reason"])
         case "switch":
-            plant.take_over_baseline(asset)
+            active_baseline.take_over(plant, asset)
         case "forget":
-            plant.forget_and_save(asset)
+            forget_purged(plant, asset)
         case "condition":
-            if not plant.state_condition(asset, told["key"], told["holds"], told["author"], told["text"]):
+            if not plant.alarms.state_condition(asset, told["key"], told["holds"], told["author"], told["text"]):
                 with plant.store.transaction() as batch:  # the command is settled with the state
                     plant.save(batch)
         case other:

@@ -68,9 +68,9 @@ def _let_stand(plant: Plant, finding: Finding, active: Set[str]) -> None:
     if standing is None:
         return
     for key in sorted(active - standing.keys()):
-        plant.state_condition(finding.asset_id, key, False, _AUTHOR, "A later finding does not confirm it.")
+        plant.alarms.state_condition(finding.asset_id, key, False, _AUTHOR, "A later finding does not confirm it.")
     for key in sorted(standing.keys() - active):
-        plant.state_condition(finding.asset_id, key, True, _AUTHOR, standing[key])
+        plant.alarms.state_condition(finding.asset_id, key, True, _AUTHOR, standing[key])
 
 
 def is_about_drift(key: str) -> bool:

@@ -8,49 +8,37 @@ been.
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from smart_sentry.assets import AssetType
 from smart_sentry.bundle import Bundle
-from smart_sentry.contracts.alarms import AlarmAction, AlarmTransition
-from smart_sentry.errors import ActionRefused
+from smart_sentry.contracts.alarms import AlarmTransition
 from smart_sentry.feed.judged_rows import JudgedRows
 from smart_sentry.feed.publisher import FeedPublisher
+from smart_sentry.plant.alarm_actions import AlarmActions, OwnAlarmActions
 from smart_sentry.plant.catching_up import catch_up
 from smart_sentry.plant.condition_watch import ConditionWatch
 from smart_sentry.plant.incoming import Incoming, IncomingWindow
+from smart_sentry.plant.maintenance import Maintenance, OwnMaintenance
 from smart_sentry.plant.parts import Part, Sorter
-from smart_sentry.plant.verdicts import Verdict, alarm_states, judge, rows_of
-from smart_sentry.plant.watch import MAINTENANCE, WORK_BEGUN, WORK_ENDED, Watch
+from smart_sentry.plant.snapshots import SnapshotPace, restore_watches, states_of
+from smart_sentry.plant.verdicts import Verdict, judge, rows_of
+from smart_sentry.plant.watch import Watch
 from smart_sentry.plant.watches import Watches, calibrated
-from smart_sentry.stores.asset_states import AssetState
-from smart_sentry.stores.audit import AuditEntry
-from smart_sentry.stores.baseline_index import ActiveBaseline
 from smart_sentry.stores.store import Batch, Store
 from smart_sentry.stores.writer import Busy
 
-FloatArray = NDArray[np.float64]
-
-_log = logging.getLogger(__name__)
 MODEL = "model"
 """Key of the alarm that says that a model's file is broken."""
-LONGEST_WORK_SECONDS = 30 * 86_400.0
-SILENT_SECONDS = 60.0
-"""After so long without a reading, time alone moves an asset's alarms."""
-SNAPSHOT_READINGS, SNAPSHOT_SECONDS, SNAPSHOT_PAUSE_SECONDS = 20_000, 30.0, 2.0
-"""The monitors' state is stored after so many readings or seconds, whichever comes first, with such a pause in between."""
-SNAPSHOT_REST = 9.0
-"""A pause is at least so many times as long as the last storing took: a tenth of the time goes into it at most, however many
-machines there are, and a restart reads again what came in the pause."""
 
 
 @dataclass(frozen=True)
@@ -81,14 +69,10 @@ class Plant:
     """
 
     def __init__(
-        self,
-        asset_types: Mapping[str, AssetType],
-        models_folder: Path,
-        store: Store,
-        clock: Callable[[], float] = time.time,
-        failure_model: Bundle | None = None,
+        self, asset_types: Mapping[str, AssetType], models_folder: Path, store: Store,
+        clock: Callable[[], float] = time.time, failure_model: Bundle | None = None,
         publisher: FeedPublisher | None = None,
-    ) -> None:
+    ) -> None:  # fmt: skip
         self.watches = Watches(asset_types, models_folder, failure_model)
         self.publisher = publisher
         self.judging_seconds = 0.0
@@ -96,8 +80,9 @@ class Plant:
         self.store = store
         self.clock = clock
         self.lock = threading.RLock()
-        self._unsaved, self._saved_at, self._began_at = 0, clock(), clock()
-        self._saving_seconds = 0.0
+        self.began_at = clock()
+        """When it was opened, seconds since 1970 UTC."""
+        self._pace = SnapshotPace(self.began_at)
         self.restore()
         self._tell_broken()
 
@@ -122,7 +107,7 @@ class Plant:
         if not self.lock.acquire(blocking=False):
             return None
         try:
-            if self._save_is_due(len(readings), now):
+            if self._pace.is_due(len(readings), now):
                 return None
             parts = Sorter(self.asset_types, self.watches.type_of, now).readings(readings)
             return self._take(parts, source, now, wait=False)
@@ -150,7 +135,7 @@ class Plant:
                     if verdict is not None:
                         verdicts.append(verdict)
                         flags[verdict.part.positions] = verdict.assessments.flags
-                self._unsaved += int(np.count_nonzero(new))
+                self._pace.unsaved += int(np.count_nonzero(new))
                 self._close_transaction(batch, now)
         except Busy:
             raise
@@ -159,6 +144,24 @@ class Plant:
             raise
         self._publish(verdicts, now)
         return Taken(new, flags, tuple(moved for verdict in verdicts for moved in verdict.transitions))
+
+    def _take_part(self, batch: Batch, part: Part, source: str, now: float) -> tuple[NDArray[np.bool_], Verdict | None]:
+        """Which readings were new, and what was said of them."""
+        watch = self.watch(part.asset_type)
+        new = batch.readings.add(rows_of(part, watch.asset_type.signal_names, source, now))
+        count = np.count_nonzero(new)
+        if not count:
+            return new, None
+        verdict = self._judge_part(part if count == len(new) else part.only(new), now)
+        verdict.write(batch)
+        self.watches.meet(batch, part.asset_type, verdict.part.assets, now)
+        return new, verdict
+
+    def _judge_part(self, part: Part, now: float) -> Verdict:
+        began = time.perf_counter()
+        verdict = judge(self.watch(part.asset_type), part, now)
+        self.judging_seconds += time.perf_counter() - began
+        return verdict
 
     def _publish(self, verdicts: Sequence[Verdict], now: float) -> None:
         """What has just been committed, and never anything else."""
@@ -172,15 +175,29 @@ class Plant:
 
     def _close_transaction(self, batch: Batch, now: float) -> None:
         """The last thing in a transaction of readings: the monitors' state, every now and then."""
-        if self._save_is_due(0, now):
+        if self._pace.is_due(0, now):
             self.save(batch)
 
-    def _save_is_due(self, more: int, now: float) -> bool:
-        """Whether the monitors' state must be stored, after `more` readings."""
-        age = now - self._saved_at
-        pause = max(SNAPSHOT_PAUSE_SECONDS, SNAPSHOT_REST * self._saving_seconds)
-        many = self._unsaved + more >= SNAPSHOT_READINGS and age >= pause
-        return many or age >= max(SNAPSHOT_SECONDS, pause)
+    @contextmanager
+    def changing(self, assets: Iterable[str] = ()) -> Iterator[Batch]:
+        """A transaction in which something that is remembered changes: the monitors' state is stored at its end.
+
+        Where it fails, the monitors are put back (`recover`). Nobody else judges meanwhile.
+
+        Args:
+            assets: those that will be written, as of `Store.transaction`.
+
+        Raises:
+            StoreUnavailable: the database cannot be reached; nothing has changed.
+        """
+        with self.lock:
+            try:
+                with self.store.transaction(assets=assets) as batch:
+                    yield batch
+                    self.save(batch)
+            except BaseException:
+                self.recover()
+                raise
 
     def recover(self) -> None:
         """After a transaction that failed: the monitors may be ahead of the database, which is right."""
@@ -191,55 +208,25 @@ class Plant:
         for name in sorted(set(self.watches.type_of.values())):
             for asset, problem in self.watch(name).broken.items():
                 if asset in self.watches.type_of:
-                    self.state_condition(asset, MODEL, True, "service", problem)
+                    self.alarms.state_condition(asset, MODEL, True, "service", problem)
+
+    @cached_property
+    def alarms(self) -> AlarmActions:
+        """What can be done to alarms beside judging readings."""
+        return OwnAlarmActions(self)
+
+    @cached_property
+    def maintenance(self) -> Maintenance:
+        """What people who work on machines tell."""
+        return OwnMaintenance(self)
 
     @property
     def asset_types(self) -> dict[str, AssetType]:
         """Name -> type."""
         return self.watches.asset_types
 
-    @property
-    def models_folder(self) -> Path:
-        """Baselines are below it."""
-        return self.watches.models_folder
-
-    @property
-    def failure_model(self) -> Bundle | None:
-        """What judges the assets of its type without a calibration; None: there is none."""
-        return self.watches.model
-
-    def judge_by(self, model: Bundle) -> None:
-        """Judges the assets of a model's type by it from now on; nothing happens where it does already.
-
-        Alarms stand as they stood. Windows are built anew from the stored readings.
-
-        Raises:
-            StoreUnavailable: the database cannot be reached; the earlier model stays.
-        """
-        if self.is_judging(model):
-            return
-        with self.lock:
-            before, self.watches.model = self.watches.model, model
-            names = {one.manifest.asset_type.name for one in (before, model) if one is not None}
-            try:
-                with self.store.transaction() as batch:
-                    for name in names & set(self.watches.begun):
-                        self._renew(batch, name)
-                    self.save(batch)
-            except BaseException:
-                self.watches.model = before
-                self.recover()
-                raise
-        _log.warning(
-            "%s judges from now on%s", model.version, "" if before is None else f", in place of {before.version}"
-        )
-
-    def is_judging(self, model: Bundle) -> bool:
-        """Whether assets of the model's type are judged by exactly this one."""
-        return self.watches.is_judging(model)
-
-    def _renew(self, batch: Batch, name: str) -> None:
-        """Puts another watch in place of a type's, after the failure model has changed."""
+    def renew(self, batch: Batch, name: str) -> None:
+        """Puts another watch in place of a type's, within a transaction, after the failure model has changed."""
         kept = self.watches.drop(name).snapshot()
         watch = self.watch(name)
         if not watch.restore(kept):
@@ -273,201 +260,12 @@ class Plant:
         """
         return self.watch_of(asset_id).asset_type.name
 
-    def switch(
-        self, watch: ConditionWatch, asset_id: str, author: str, action: str, details: Mapping[str, str],
-        also: Callable[[Batch], None] = lambda _: None,
-    ) -> None:  # fmt: skip
-        """Scores an asset with the baseline that is active in its files, from now on.
-
-        Args:
-            watch: the asset's.
-            asset_id: whose.
-            author, action, details: for the audit log.
-            also: done in the same transaction.
-
-        Raises:
-            ModelUnavailable, ChecksumMismatch: the baseline cannot be read.
-            StoreUnavailable: the database cannot be reached; nothing has changed there, and `recover` is the caller's to call.
-        """
-        baseline, now = watch.baselines.active(asset_id), self.clock()
-        with self.store.transaction(assets=[asset_id]) as batch:
-            watch.switch(asset_id, baseline)
-            batch.baselines.activate(ActiveBaseline(asset_id, baseline.version, now, author))
-            batch.states.change(AssetState(asset_id, "CALIBRATED", watch.asset_type.name, now))
-            batch.audit.add(AuditEntry(now, author, action, asset_id, {"version": baseline.version, **details}))
-            also(batch)
-            self.watches.monitored.discard(asset_id)
-            self.tell_switched(batch, asset_id)
-            self.save(batch)
-
     def tell_switched(self, batch: Batch, asset_id: str) -> None:
         """For a plant that others watch, too: another baseline of an asset becomes active with this transaction."""
 
     def is_switched(self, asset_id: str) -> bool:
         """Whether everybody who judges an asset has taken its active baseline."""
         return True
-
-    def take_over_baseline(self, asset_id: str) -> None:
-        """Scores an asset with the baseline that somebody else made active.
-
-        Raises:
-            UnknownAsset, ActionRefused: as of `calibrated_watch_of`. ModelUnavailable: it has none.
-        """
-        with self.lock:
-            watch = self.calibrated_watch_of(asset_id)
-            baseline = watch.baselines.active(asset_id)
-            try:
-                with self.store.transaction(assets=[asset_id]) as batch:
-                    watch.switch(asset_id, baseline)
-                    self.watches.monitored.discard(asset_id)
-                    self.save(batch)
-            except BaseException:
-                self.recover()
-                raise
-
-    def maintain(self, asset_id: str, author: str, reason: str) -> None:
-        """Records a maintenance: the degradation index begins at 0 again."""
-        with self.lock:
-            watch = self.watch_of(asset_id)
-            try:
-                with self.store.transaction(assets=[asset_id]) as batch:
-                    watch.maintain(asset_id)
-                    watch.end_work(asset_id)
-                    batch.audit.add(AuditEntry(self.clock(), author, MAINTENANCE, asset_id, {"reason": reason}))
-                    self.save(batch)
-            except BaseException:
-                self.recover()
-                raise
-
-    def begin_work(self, asset_id: str, author: str, reason: str, until: float) -> None:
-        """People begin to work on a machine: its alarms are suppressed until they end, or until a time at most.
-
-        Args:
-            asset_id: the machine.
-            author, reason: for the audit log.
-            until: seconds since 1970 UTC; at most `LONGEST_WORK_SECONDS` from now.
-
-        Raises:
-            UnknownAsset. ActionRefused: the time is past, or too far away.
-        """
-        with self.lock:
-            watch, now = self.watch_of(asset_id), self.clock()
-            if not now < until <= now + LONGEST_WORK_SECONDS:
-                days = LONGEST_WORK_SECONDS / 86_400.0
-                why = f"its end must be within {days:g} days from now, not after {(until - now) / 86_400.0:.4g}"
-                raise ActionRefused("begin the maintenance", asset_id, "in operation", (), why)
-            self._note_work(asset_id, AuditEntry(now, author, WORK_BEGUN, asset_id, {"reason": reason, "until": until}),
-                            lambda: watch.begin_work(asset_id, until))  # fmt: skip
-
-    def end_work(self, asset_id: str, author: str, reason: str) -> None:
-        """People hand a machine back; what it has of damage stays, unless a maintenance is recorded, too.
-
-        Raises:
-            UnknownAsset. ActionRefused: nobody is at work.
-        """
-        with self.lock:
-            watch, ended = (
-                self.watch_of(asset_id),
-                AuditEntry(self.clock(), author, WORK_ENDED, asset_id, {"reason": reason}),
-            )
-            if asset_id not in watch.worked_on:
-                raise ActionRefused("end the maintenance", asset_id, "in operation", ("begin a maintenance",))
-            self._note_work(asset_id, ended, lambda: watch.end_work(asset_id))
-
-    def _note_work(self, asset_id: str, entry: AuditEntry, do: Callable[[], object]) -> None:
-        try:
-            with self.store.transaction(assets=[asset_id]) as batch:
-                do()
-                batch.audit.add(entry)
-                self.save(batch)
-        except BaseException:
-            self.recover()
-            raise
-
-    def act(
-        self, asset_id: str, key: str, action: AlarmAction, author: str, reason: str, until: float | None
-    ) -> AlarmTransition:
-        """Does what an operator asks of an alarm.
-
-        Raises:
-            UnknownAsset, ActionRefused.
-        """
-        with self.lock:
-            self.advance_alarms(asset_id)
-            watch, now = self.watch_of(asset_id), self.clock()
-            alarms = watch.alarms
-            match action:
-                case AlarmAction.ACKNOWLEDGE:
-                    done = alarms.acknowledge(asset_id, key, author, now, reason)
-                case AlarmAction.SHELVE:
-                    done = alarms.shelve(asset_id, key, author, now, reason, now if until is None else until)
-                case AlarmAction.UNSHELVE:
-                    done = alarms.unshelve(asset_id, key, author, now, reason)
-                case AlarmAction.TAKE_OUT_OF_SERVICE:
-                    done = alarms.take_out_of_service(asset_id, key, author, now, reason)
-                case AlarmAction.RETURN_TO_SERVICE:
-                    done = alarms.return_to_service(asset_id, key, author, now, reason)
-                case AlarmAction.COMMENT:
-                    done = alarms.comment(asset_id, key, author, now, reason)
-            self._keep(watch, [done])
-            return done
-
-    def advance_alarms(self, asset_id: str) -> None:
-        """Stores what time alone has done to the alarms of an asset's type, such as the end of a shelving.
-
-        Raises:
-            UnknownAsset.
-        """
-        with self.lock:
-            watch = self.watch_of(asset_id)
-            if passed := watch.pass_time(self.clock(), 0.0):
-                self._keep(watch, passed)
-
-    def pass_time(self) -> None:
-        """Stores what time alone has done to the alarms of assets that have fallen silent; others tell by their readings.
-
-        Raises:
-            StoreUnavailable: the database cannot be reached.
-        """
-        with self.lock:
-            now = self.clock()
-            if now - self._began_at < SILENT_SECONDS:  # what was sent during a downtime may still be on its way
-                return
-            for name in self.watches.begun:
-                watch = self.watch(name)
-                if passed := watch.pass_time(now, SILENT_SECONDS):
-                    self._keep(watch, passed)
-
-    def state_condition(self, asset_id: str, key: str, holds: bool, author: str, text: str) -> bool:
-        """Raises or returns an alarm about something that no reading says, e.g. that a model's file is broken.
-
-        What stands already stays as it is; the answer is whether anything changed.
-
-        Args:
-            asset_id, key: of the alarm.
-            holds: whether its condition stands.
-            author: who says so, not "system".
-            text: the reason, in words.
-
-        Raises:
-            UnknownAsset.
-        """
-        with self.lock:
-            watch = self.watch_of(asset_id)
-            if moved := watch.state_condition(asset_id, key, holds, self.clock(), author, text):
-                self._keep(watch, moved)
-            return bool(moved)
-
-    def _keep(self, watch: Watch, transitions: Sequence[AlarmTransition]) -> None:
-        try:
-            with self.store.transaction() as batch:
-                batch.alarms.record(alarm_states(watch, transitions), transitions)
-                self.save(batch)
-        except BaseException:
-            self.recover()
-            raise
-        if self.publisher is not None:
-            self.publisher.publish([], transitions)
 
     def forget(self, asset_id: str | None) -> None:
         """Forgets an asset, or all (None), in memory; the store's rows and the baselines' files are the caller's to remove."""
@@ -477,56 +275,13 @@ class Plant:
     def tell_forgotten(self, batch: Batch, assets: Sequence[str]) -> None:
         """For a plant that others watch, too: these assets are purged with this transaction."""
 
-    def forget_and_save(self, asset_id: str) -> None:
-        """Forgets an asset that somebody else purged, also where the database has forgotten it already."""
-        with self.lock:
-            self.forget(asset_id)
-            try:
-                with self.store.transaction() as batch:
-                    self.save(batch)
-            except BaseException:
-                self.recover()
-                raise
-
     def save(self, batch: Batch) -> None:
         """Stores the monitors' state within a transaction."""
-        through = batch.readings.last_number()
-        kept = self.watches.snapshots().items()
-        self._keep_states(batch, {f"watch:{name}": {"watch": state, "through": through} for name, state in kept})
-        self._unsaved, self._saved_at = 0, self.clock()
-
-    def _keep_states(self, batch: Batch, states: Mapping[str, dict[str, Any]]) -> None:
-        """Stores states by the names of their snapshots, and notes how long it took."""
-        began = time.perf_counter()
-        for name, state in states.items():
-            batch.snapshots.save(name, state, self.clock())
-        self._saving_seconds = time.perf_counter() - began
+        self._pace.store(batch, states_of(self.watches, batch.readings.last_number()), self.clock)
+        self._pace.begin_anew(self.clock())
 
     def restore(self) -> None:
         """Takes the state from the store and catches up with the readings that came after it."""
         with self.lock, self.store.view() as batch:
             self.watches.begin(batch.states.all())
-            for name in sorted(set(self.watches.type_of.values())):
-                kept = batch.snapshots.load(f"watch:{name}")
-                watch = self.watch(name)
-                through = 0 if kept is None else int(kept["through"])
-                whole = kept is None or watch.restore(kept["watch"])
-                catch_up(batch, watch, self.watches.type_of, through if whole else 0, through)
-
-    def _take_part(self, batch: Batch, part: Part, source: str, now: float) -> tuple[NDArray[np.bool_], Verdict | None]:
-        """Which readings were new, and what was said of them."""
-        watch = self.watch(part.asset_type)
-        new = batch.readings.add(rows_of(part, watch.asset_type.signal_names, source, now))
-        count = np.count_nonzero(new)
-        if not count:
-            return new, None
-        verdict = self._judge_part(part if count == len(new) else part.only(new), now)
-        verdict.write(batch)
-        self.watches.meet(batch, part.asset_type, verdict.part.assets, now)
-        return new, verdict
-
-    def _judge_part(self, part: Part, now: float) -> Verdict:
-        began = time.perf_counter()
-        verdict = judge(self.watch(part.asset_type), part, now)
-        self.judging_seconds += time.perf_counter() - began
-        return verdict
+            restore_watches(batch, self.watches)

@@ -48,7 +48,7 @@ def purge(plant: Plant, asset_id: str | None, confirm: str, archive: Path | None
             raise StateForbids("purge", busy[0], "CALIBRATING", ["calibration/status"])
         judged = [name for name in named if states[name].asset_type in plant.asset_types]
         kept = _baselines_of(plant, judged, everything=asset_id is None)
-        asked, mark = Purge(asset_id, archive, author, plant.clock()), plant.models_folder / _MARK
+        asked, mark = Purge(asset_id, archive, author, plant.clock()), plant.watches.models_folder / _MARK
         try:
             write_json(mark, {"asset_id": asset_id, "time": asked.time})
             for store, name in kept:
@@ -72,6 +72,16 @@ def purge(plant: Plant, asset_id: str | None, confirm: str, archive: Path | None
     return {"deleted": done.rows, "archive": None if done.archive is None else str(done.archive)}
 
 
+def forget_purged(plant: Plant, asset_id: str) -> None:
+    """Forgets an asset that somebody else purged, also where the database has forgotten it already.
+
+    Raises:
+        StoreUnavailable: the database cannot be reached.
+    """
+    with plant.changing():
+        plant.forget(asset_id)
+
+
 def _baselines_of(plant: Plant, judged: list[str], everything: bool) -> list[tuple[BaselineStore, str]]:
     """What is kept of assets of known types in files; with everything, also of those that were calibrated from a file alone."""
     watches = {name: plant.watch_of(name) for name in judged}
@@ -86,7 +96,7 @@ def _baselines_of(plant: Plant, judged: list[str], everything: bool) -> list[tup
 
 def settle_purges(plant: Plant) -> None:
     """A purge that a stop cut off is undone where its transaction did not end, and finished where it did."""
-    mark = plant.models_folder / _MARK
+    mark = plant.watches.models_folder / _MARK
     with plant.lock, plant.store.view() as batch:
         known, back = batch.states.all(), False
         ended = _ended(batch, mark) if mark.is_file() else None

@@ -119,7 +119,7 @@ class RecalibrationWatch(Rounds):
         else:
             why = "nothing spoke against it during the watch period"
             self._recalibrations.settled(found, "KEPT", "kept", POLICY, why)
-            plant.state_condition(asset, RECALIBRATION, False, POLICY, why)
+            plant.alarms.state_condition(asset, RECALIBRATION, False, POLICY, why)
 
     def _take_back(self, found: Recalibration, against: Sequence[str]) -> None:
         kept = dict(found.checks or {})
@@ -131,4 +131,4 @@ class RecalibrationWatch(Rounds):
             raise
         except SmartSentryError as problem:
             told = f"recalibration {found.number} should be rolled back ({' '.join(against)}) and cannot be: {problem}"
-        self._plant.state_condition(found.asked.asset_id, RECALIBRATION, True, POLICY, told)
+        self._plant.alarms.state_condition(found.asked.asset_id, RECALIBRATION, True, POLICY, told)

@@ -15,6 +15,14 @@ from smart_sentry.errors import ActionRefused, ChecksumMismatch, ModelUnavailabl
 from smart_sentry.plant import active_baseline
 from smart_sentry.plant.condition_watch import ConditionWatch
 from smart_sentry.plant.plant import Plant
+from smart_sentry.plant.recalibration_moves import (
+    BEFORE_DECISION,
+    NOT_ACTIVE,
+    OPEN,
+    RecalibrationMoves,
+    not_now,
+    require_candidate,
+)
 from smart_sentry.plant.recalibration_rules import (
     POLICY,
     USUAL,
@@ -26,12 +34,8 @@ from smart_sentry.plant.recalibration_rules import (
 from smart_sentry.recalibration.case import Check
 from smart_sentry.recalibration.policy import Action, NewestFinding, decide, needs_override
 from smart_sentry.recalibration.shadow import Shadow
-from smart_sentry.stores.audit import AuditEntry
 from smart_sentry.stores.recalibrations import Asked, Recalibration, RecalibrationState
 from smart_sentry.stores.store import Batch
-
-BEFORE_DECISION: tuple[RecalibrationState, ...] = ("ASKED", "CHECKED", "SHADOWING")
-OPEN: tuple[RecalibrationState, ...] = (*BEFORE_DECISION, "AWAITING_APPROVAL", "WATCHING")
 
 
 class Recalibrations:
@@ -43,7 +47,7 @@ class Recalibrations:
     """
 
     def __init__(self, plant: Plant, rules: RecalibrationRules = USUAL) -> None:
-        self._plant, self._rules = plant, rules
+        self._plant, self._rules, self._moves = plant, rules, RecalibrationMoves(plant)
 
     def ask(
         self, asset_id: str, author: str, reason: str, finding_id: int | None = None, *, override: bool = False
@@ -77,7 +81,7 @@ class Recalibrations:
                     by_person=person,
                 )  # fmt: skip
                 number = batch.recalibrations.ask(Asked(asset_id, now, author, reason, history[-1], finding_id))
-                self._note(batch, number, asset_id, "asked", author, {"reason": reason, "finding": finding_id})
+                self._moves.note(batch, number, asset_id, "asked", author, {"reason": reason, "finding": finding_id})
                 return batch.recalibrations.find(number)
 
     def built(self, number: int, version: str, author: str) -> Recalibration:
@@ -87,11 +91,12 @@ class Recalibrations:
             NotStored, ActionRefused. ModelUnavailable, ChecksumMismatch: it cannot be read.
         """
         with self._plant.lock:
-            found = self._find(number)
+            found = self._moves.find(number)
             if found.state != "ASKED" or found.candidate_version is not None:
                 return found
             self._watch_of(found.asked.asset_id).baselines.load(found.asked.asset_id, version)
-            return self._move(found, ("ASKED",), "ASKED", "candidate built", author, {}, candidate_version=version)
+            what = "candidate built"
+            return self._moves.move(found, ("ASKED",), "ASKED", what, author, {}, candidate_version=version)
 
     def checked(self, number: int, version: str, checks: Sequence[Check], author: str) -> Recalibration:
         """Notes what the checks said of the candidate; one that failed refuses it.
@@ -100,16 +105,16 @@ class Recalibrations:
             NotStored. ActionRefused: there is no candidate yet, or it is another one.
         """
         with self._plant.lock:
-            found = self._find(number)
+            found = self._moves.find(number)
             if found.state != "ASKED":
                 return found
-            _require_candidate(found, version, "checks")
+            require_candidate(found, version, "checks")
             kept = dict(found.checks or {}) | {"checks": [asdict(check) for check in checks]}
             failed = [check.sentence for check in checks if check.passed is False] if checks else ["No check was made."]
             if failed:
-                return self._refuse(found, kept, failed, POLICY)
+                return self._moves.refuse(found, kept, failed, POLICY)
             told = {check.name: check.passed for check in checks}
-            return self._move(found, ("ASKED",), "CHECKED", "checked", author, told, checks=kept)
+            return self._moves.move(found, ("ASKED",), "CHECKED", "checked", author, told, checks=kept)
 
     def shadowing(self, number: int, author: str) -> Recalibration:
         """Notes that candidate and active baseline are being compared.
@@ -118,10 +123,10 @@ class Recalibrations:
             NotStored.
         """
         with self._plant.lock:
-            found = self._find(number)
+            found = self._moves.find(number)
             if found.state != "CHECKED":
                 return found
-            return self._move(found, ("CHECKED",), "SHADOWING", "shadowing", author, {})
+            return self._moves.move(found, ("CHECKED",), "SHADOWING", "shadowing", author, {})
 
     def shadowed(self, number: int, version: str, compared: Shadow, author: str) -> Recalibration:
         """Takes the comparison, and decides: refused, promoted, or put before a person.
@@ -131,30 +136,24 @@ class Recalibrations:
             ModelUnavailable, ChecksumMismatch: the candidate is broken; it is refused.
         """
         with self._plant.lock:
-            found = self._find(number)
+            found = self._moves.find(number)
             if found.state not in ("CHECKED", "SHADOWING"):
                 if found.state == "ASKED":
-                    raise _not_now(found, "shadow", "it is not checked")
+                    raise not_now(found, "shadow", "it is not checked")
                 return found
-            _require_candidate(found, version, "shadow")
+            require_candidate(found, version, "shadow")
             checks = [Check(**one) for one in (found.checks or {})["checks"]]
             learnt_until = self._learnt_until(found)
             decision = decide(self._newest_finding(found), checks, compared, learnt_until, self._rules.approval)
             kept = dict(found.checks or {}) | {"shadow": asdict(compared), "decision": asdict(decision)}
             if decision.action is Action.REFUSE:
-                return self._refuse(found, kept, decision.sentences, POLICY)
+                return self._moves.refuse(found, kept, decision.sentences, POLICY)
             if decision.action is Action.ASK:
                 told = {"why": list(decision.sentences), "shadow": compared.sentence}
-                return self._move(
-                    found,
-                    BEFORE_DECISION,
-                    "AWAITING_APPROVAL",
-                    "awaits approval",
-                    author,
-                    told,
-                    checks=kept,
+                return self._moves.move(
+                    found, BEFORE_DECISION, "AWAITING_APPROVAL", "awaits approval", author, told, checks=kept,
                     decided_by=POLICY,
-                )
+                )  # fmt: skip
             return self._promote(found, kept, POLICY, list(decision.sentences))
 
     def give_up(self, number: int, problem: str, author: str) -> Recalibration:
@@ -164,10 +163,10 @@ class Recalibrations:
             NotStored.
         """
         with self._plant.lock:
-            found = self._find(number)
+            found = self._moves.find(number)
             if found.state not in BEFORE_DECISION:
                 return found
-            return self._refuse(found, dict(found.checks or {}), [problem], author)
+            return self._moves.refuse(found, dict(found.checks or {}), [problem], author)
 
     def approve(self, number: int, author: str, reason: str, *, override: bool = False) -> Recalibration:
         """Promotes a candidate that waits for a person.
@@ -183,15 +182,15 @@ class Recalibrations:
             ModelUnavailable, ChecksumMismatch: the candidate is broken; it is refused.
         """
         with self._plant.lock:
-            found = self._find(number)
+            found = self._moves.find(number)
             if found.state != "AWAITING_APPROVAL":
-                raise _not_now(found, "approval")
+                raise not_now(found, "approval")
             if not is_person(author):
-                raise _not_now(found, "approval", f"it needs a person's name, not {author!r}")
+                raise not_now(found, "approval", f"it needs a person's name, not {author!r}")
             worse = needs_override(self._newest_finding(found))
             if worse and not override:
                 why = "the newest finding is degradation: a recalibration would learn the fault; override=true is recorded"
-                raise _not_now(found, "approval", why)
+                raise not_now(found, "approval", why)
             told = ["approved", reason, *(["overrides the finding of a degradation"] if worse else [])]
             return self._promote(found, dict(found.checks or {}), author, told)
 
@@ -202,10 +201,10 @@ class Recalibrations:
             NotStored. ActionRefused: its candidate is active (roll back), or it is over.
         """
         with self._plant.lock:
-            found = self._find(number)
-            if found.state not in (*BEFORE_DECISION, "AWAITING_APPROVAL"):
-                raise _not_now(found, "rejection")
-            return self._refuse(found, dict(found.checks or {}), [reason], author)
+            found = self._moves.find(number)
+            if found.state not in NOT_ACTIVE:
+                raise not_now(found, "rejection")
+            return self._moves.refuse(found, dict(found.checks or {}), [reason], author)
 
     def taken_back(self, found: Recalibration, kept: Mapping[str, Any], reasons: Sequence[str], author: str) -> None:
         """Makes the baseline before a promoted candidate active again, and tells everybody.
@@ -216,7 +215,7 @@ class Recalibrations:
         plant, asset = self._plant, found.asked.asset_id
 
         def end(batch: Batch) -> None:
-            self._write(
+            self._moves.write(
                 batch, found, ("WATCHING",), "ROLLED_BACK", "rolled back", author, {"why": list(reasons)}, checks=kept
             )
 
@@ -224,51 +223,38 @@ class Recalibrations:
             active_baseline.roll_back(plant, asset, author, " ".join(reasons), end)
         except (ModelUnavailable, ChecksumMismatch) as problem:
             told = {"why": [*reasons, str(problem)]}
-            self._move(found, ("WATCHING",), "WITHDRAWN", "not rolled back", author, told, checks=kept)
+            self._moves.move(found, ("WATCHING",), "WITHDRAWN", "not rolled back", author, told, checks=kept)
             raise
 
     def settled(self, found: Recalibration, state: RecalibrationState, action: str, author: str, why: str) -> None:
         """Ends a recalibration of which something else than itself decided."""
-        self._move(found, OPEN, state, action, author, {"why": [why]}, decided_by=author)
+        self._moves.move(found, OPEN, state, action, author, {"why": [why]}, decided_by=author)
 
     def watched_on(self, found: Recalibration, resumed: float, why: str) -> None:
         """Has a promoted baseline watched for another period, from a reading (its time, on their clock) on."""
         until = resumed + 60.0 * self._rules.watch_minutes
-        self._move(found, ("WATCHING",), "WATCHING", "watched on", POLICY, {"why": [why]}, watch_until=until)
+        self._moves.move(found, ("WATCHING",), "WATCHING", "watched on", POLICY, {"why": [why]}, watch_until=until)
 
     def _promote(self, found: Recalibration, kept: dict[str, Any], author: str, why: list[str]) -> Recalibration:
         plant, asset, version = self._plant, found.asked.asset_id, found.candidate_version
         if version is None:
-            raise _not_now(found, "promotion", "its candidate is not built")
+            raise not_now(found, "promotion", "its candidate is not built")
         with plant.store.view() as batch:
             newest = batch.readings.newest(asset) or plant.clock()
         kept["watch"] = {"from": newest}
 
         def begin(batch: Batch) -> None:
-            self._write(
-                batch, found, (*BEFORE_DECISION, "AWAITING_APPROVAL"), "WATCHING", "promoted", author, {"why": why},
+            self._moves.write(
+                batch, found, NOT_ACTIVE, "WATCHING", "promoted", author, {"why": why},
                 checks=kept, decided_by=author, watch_until=newest + 60.0 * self._rules.watch_minutes,
             )  # fmt: skip
 
         try:
             active_baseline.promote(plant, asset, version, author, begin)
         except (ModelUnavailable, ChecksumMismatch) as problem:
-            self._refuse(found, kept, [str(problem)], POLICY)
+            self._moves.refuse(found, kept, [str(problem)], POLICY)
             raise
-        return self._find(found.number)
-
-    def _find(self, number: int) -> Recalibration:
-        """A recalibration; one that another calibration has overtaken is withdrawn first."""
-        with self._plant.store.view() as batch:
-            found = batch.recalibrations.find(number)
-        if found.state not in (*BEFORE_DECISION, "AWAITING_APPROVAL"):
-            return found
-        asset = found.asked.asset_id
-        active = self._watch_of(asset).baselines.history(asset)[-1:]
-        if active == [found.asked.active_version]:
-            return found
-        why = f"baseline {''.join(active) or 'none'} became active instead of {found.asked.active_version}"
-        return self._move(found, OPEN, "WITHDRAWN", "withdrawn", POLICY, {"why": [why]})
+        return self._moves.find(found.number)
 
     def _newest_finding(self, found: Recalibration) -> NewestFinding | None:
         with self._plant.store.view() as batch:
@@ -291,56 +277,3 @@ class Recalibrations:
 
     def _watch_of(self, asset_id: str) -> ConditionWatch:
         return self._plant.calibrated_watch_of(asset_id)
-
-    def _refuse(self, found: Recalibration, kept: dict[str, Any], why: Sequence[str], author: str) -> Recalibration:
-        kept["refused"] = list(why)
-        told = {"why": list(why)}
-        return self._move(found, OPEN, "REFUSED", "refused", author, told, checks=kept, decided_by=author)
-
-    def _move(
-        self, found: Recalibration, only_from: Sequence[RecalibrationState], state: RecalibrationState, action: str,
-        author: str, told: Mapping[str, Any], **facts: Any,
-    ) -> Recalibration:  # fmt: skip
-        with self._plant.store.transaction(assets=[found.asked.asset_id]) as batch:
-            self._write(batch, found, only_from, state, action, author, told, **facts)
-            return batch.recalibrations.find(found.number)
-
-    def _write(
-        self, batch: Batch, found: Recalibration, only_from: Sequence[RecalibrationState], state: RecalibrationState,
-        action: str, author: str, told: Mapping[str, Any], **facts: Any,
-    ) -> None:  # fmt: skip
-        """Moves a recalibration and notes it in the audit log, in one transaction.
-
-        Raises:
-            ActionRefused: somebody else has moved it in the meantime.
-        """
-        if not batch.recalibrations.move(found.number, only_from, state, self._plant.clock(), **facts):
-            raise _not_now(batch.recalibrations.find(found.number), action)
-        version = facts.get("candidate_version", found.candidate_version)
-        self._note(batch, found.number, found.asked.asset_id, action, author, {"candidate": version, **told})
-
-    def _note(
-        self, batch: Batch, number: int, asset_id: str, action: str, author: str, told: Mapping[str, Any]
-    ) -> None:
-        details = {"recalibration": number, **told}
-        batch.audit.add(AuditEntry(self._plant.clock(), author, f"recalibration: {action}", asset_id, details))
-
-
-def _require_candidate(found: Recalibration, version: str, what: str) -> None:
-    """Lets checks or a shadow pass that are of the candidate which a recalibration has.
-
-    Raises:
-        ActionRefused: they are of another one, or there is none.
-    """
-    if found.candidate_version is None:
-        raise _not_now(found, what, "its candidate is not built")
-    if found.candidate_version != version:
-        raise _not_now(found, what, f"they are of baseline {version}, and its candidate is {found.candidate_version}")
-
-
-def _not_now(found: Recalibration, action: str, why: str = "") -> ActionRefused:
-    allowed = {
-        "AWAITING_APPROVAL": ["approve", "reject"], "WATCHING": ["calibration/rollback"], "ASKED": ["advance", "reject"],
-        "CHECKED": ["advance", "reject"], "SHADOWING": ["advance", "reject"],
-    }  # fmt: skip
-    return ActionRefused(action, f"recalibration {found.number}", found.state, allowed.get(found.state, []), why)

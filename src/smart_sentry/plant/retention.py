@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from smart_sentry.plant.plant import Plant
 from smart_sentry.plant.rounds import Rounds
+from smart_sentry.plant.snapshots import snapshot_name
 from smart_sentry.stores.store import Store
 
 _log = logging.getLogger(__name__)
@@ -68,7 +69,7 @@ def retire_stored(store: Store, days: float, now: float, watched: Iterable[str] 
         through = batch.readings.last_number()
         if watched is not None:
             judged = {state.asset_type for state in batch.states.all().values()} & set(watched)
-            kept = [batch.snapshots.load(f"watch:{name}") for name in sorted(judged)]
+            kept = [batch.snapshots.load(snapshot_name(name)) for name in sorted(judged)]
             through = min([through, *(0 if state is None else int(state["through"]) for state in kept)])
     return _retire(store, now - _DAY_SECONDS * days, through, lambda: False)
 

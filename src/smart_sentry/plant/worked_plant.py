@@ -6,27 +6,38 @@ watches the machine: there is one memory of each asset, and it is the worker's.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from functools import cached_property
 
 from smart_sentry.contracts.alarms import AlarmAction, AlarmTransition
-from smart_sentry.errors import NoWorker, UnknownAsset
-from smart_sentry.plant.commands import ACT, BEGIN_WORK, CONDITION, END_WORK, FORGET, MAINTAIN, SWITCH, raise_again
+from smart_sentry.errors import UnknownAsset
+from smart_sentry.plant.alarm_actions import AlarmActions
+from smart_sentry.plant.commands import ACT, BEGIN_WORK, CONDITION, END_WORK, FORGET, MAINTAIN, SWITCH
+from smart_sentry.plant.maintenance import Maintenance
 from smart_sentry.plant.plant import Plant
 from smart_sentry.plant.watch import Watch
+from smart_sentry.plant.workers import Workers
 from smart_sentry.stores.span import Span
 from smart_sentry.stores.store import Batch
-
-PATIENCE_SECONDS = 10.0
-_POLL_SECONDS = 0.05
 
 
 class WorkedPlant(Plant):
     """As a `Plant`, but it judges nothing itself."""
 
-    patience_seconds = PATIENCE_SECONDS
-    """How long it waits for a worker."""
+    @cached_property
+    def workers(self) -> Workers:
+        """Who judges."""
+        return Workers(self.store, self.clock)
+
+    @cached_property
+    def alarms(self) -> AlarmActions:
+        """As `Plant.alarms`, by the workers."""
+        return AskedAlarmActions(self)
+
+    @cached_property
+    def maintenance(self) -> Maintenance:
+        """As `Plant.maintenance`, by the workers."""
+        return AskedMaintenance(self)
 
     def restore(self) -> None:
         """Learns which assets there are; what is remembered of them is the workers'."""
@@ -36,7 +47,7 @@ class WorkedPlant(Plant):
     def save(self, batch: Batch) -> None:
         """Nothing: the workers store what they remember."""
 
-    def _renew(self, batch: Batch, name: str) -> None:
+    def renew(self, batch: Batch, name: str) -> None:
         """The workers remember; here is only what the type is judged by."""
         self.watches.drop(name)
 
@@ -50,51 +61,6 @@ class WorkedPlant(Plant):
             self.watches.type_of[asset_id] = state.asset_type
         return super().watch_of(asset_id)
 
-    def maintain(self, asset_id: str, author: str, reason: str) -> None:
-        """As `Plant.maintain`, by the worker.
-
-        Raises:
-            UnknownAsset. NoWorker: none answered in time.
-        """
-        self.watch_of(asset_id)
-        self._ask(asset_id, MAINTAIN, {"author": author, "reason": reason})
-
-    def begin_work(self, asset_id: str, author: str, reason: str, until: float) -> None:
-        """As `Plant.begin_work`, by the worker.
-
-        Raises:
-            UnknownAsset, ActionRefused. NoWorker: none answered in time.
-        """
-        self.watch_of(asset_id)
-        self._ask(asset_id, BEGIN_WORK, {"author": author, "reason": reason, "until": until})
-
-    def end_work(self, asset_id: str, author: str, reason: str) -> None:
-        """As `Plant.end_work`, by the worker.
-
-        Raises:
-            UnknownAsset, ActionRefused. NoWorker: none answered in time.
-        """
-        self.watch_of(asset_id)
-        self._ask(asset_id, END_WORK, {"author": author, "reason": reason})
-
-    def pass_time(self) -> None:
-        """Nothing: alarms are the workers'."""
-
-    def act(
-        self, asset_id: str, key: str, action: AlarmAction, author: str, reason: str, until: float | None
-    ) -> AlarmTransition:
-        """As `Plant.act`, by the worker.
-
-        Raises:
-            UnknownAsset, ActionRefused. NoWorker: none answered in time.
-        """
-        self.watch_of(asset_id)
-        told = {"key": key, "action": action.value, "author": author, "reason": reason, "until": until}
-        self._ask(asset_id, ACT, told)
-        with self.store.view() as batch:
-            steps = batch.alarms.transitions(Span(limit=50, newest_first=True), asset_id=asset_id)
-        return next(step for step in steps if step.key == key and step.author == author)
-
     def tell_switched(self, batch: Batch, asset_id: str) -> None:
         """The worker takes the new baseline when it comes to it."""
         batch.commands.ask(asset_id, SWITCH, {}, self.clock())
@@ -105,37 +71,71 @@ class WorkedPlant(Plant):
             waiting = batch.commands.waiting()
         return not any(one.asset_id == asset_id and one.action == SWITCH for one in waiting)
 
-    def state_condition(self, asset_id: str, key: str, holds: bool, author: str, text: str) -> bool:
-        """As `Plant.state_condition`, by the worker when it comes to it."""
-        self.watch_of(asset_id)
-        with self.store.view() as batch:
-            stands = any(alarm.kind == key and alarm.details.get("active") for alarm in batch.alarms.current(asset_id))
-        if stands != holds:
-            self._write_down(asset_id, CONDITION, {"key": key, "holds": holds, "author": author, "text": text})
-        return stands != holds
-
     def tell_forgotten(self, batch: Batch, assets: Sequence[str]) -> None:
         """The workers forget what was purged when they come to it, also those that do not run just now."""
         for asset in assets:
             batch.commands.ask(asset, FORGET, {}, self.clock())
 
-    def _ask(self, asset_id: str, action: str, arguments: Mapping[str, Any]) -> None:
-        number = self._write_down(asset_id, action, arguments)
-        deadline = time.monotonic() + self.patience_seconds
-        while time.monotonic() < deadline:
-            with self.store.view() as batch:
-                outcome = batch.commands.outcome(number)
-            if outcome is None:
-                time.sleep(_POLL_SECONDS)
-                continue
-            if outcome.refusal is not None:
-                raise_again(outcome.refusal, asset_id, action)
-            return
-        with self.store.transaction() as batch:
-            withdrawn = batch.commands.settle(number, {"problem": "withdrawn"}, self.clock())
-        if withdrawn:
-            raise NoWorker(asset_id, self.patience_seconds)
 
-    def _write_down(self, asset_id: str, action: str, arguments: Mapping[str, Any]) -> int:
-        with self.store.transaction() as batch:
-            return batch.commands.ask(asset_id, action, arguments, self.clock())
+class AskedAlarmActions:
+    """What is done to alarms by the worker that watches the machine.
+
+    Args:
+        plant: whose workers are asked.
+    """
+
+    def __init__(self, plant: WorkedPlant) -> None:
+        self._plant = plant
+
+    def act(
+        self, asset_id: str, key: str, action: AlarmAction, author: str, reason: str, until: float | None
+    ) -> AlarmTransition:
+        """As `AlarmActions.act`; the answer is what the database has of it."""
+        self._plant.watch_of(asset_id)
+        told = {"key": key, "action": action.value, "author": author, "reason": reason, "until": until}
+        self._plant.workers.ask(asset_id, ACT, told)
+        with self._plant.store.view() as batch:
+            steps = batch.alarms.transitions(Span(limit=50, newest_first=True), asset_id=asset_id)
+        return next(step for step in steps if step.key == key and step.author == author)
+
+    def state_condition(self, asset_id: str, key: str, holds: bool, author: str, text: str) -> bool:
+        """As `AlarmActions.state_condition`, when the worker comes to it."""
+        self._plant.watch_of(asset_id)
+        with self._plant.store.view() as batch:
+            stands = any(alarm.kind == key and alarm.details.get("active") for alarm in batch.alarms.current(asset_id))
+        if stands != holds:
+            told = {"key": key, "holds": holds, "author": author, "text": text}
+            self._plant.workers.write_down(asset_id, CONDITION, told)
+        return stands != holds
+
+    def advance(self, asset_id: str) -> None:
+        """Nothing: the worker does before it does anything else that is asked."""
+
+    def pass_time(self) -> None:
+        """Nothing: the workers do."""
+
+
+class AskedMaintenance:
+    """The maintenance of machines, noted by the worker that watches the machine.
+
+    Args:
+        plant: whose workers are asked.
+    """
+
+    def __init__(self, plant: WorkedPlant) -> None:
+        self._plant = plant
+
+    def record(self, asset_id: str, author: str, reason: str) -> None:
+        """As `Maintenance.record`."""
+        self._plant.watch_of(asset_id)
+        self._plant.workers.ask(asset_id, MAINTAIN, {"author": author, "reason": reason})
+
+    def begin(self, asset_id: str, author: str, reason: str, until: float) -> None:
+        """As `Maintenance.begin`."""
+        self._plant.watch_of(asset_id)
+        self._plant.workers.ask(asset_id, BEGIN_WORK, {"author": author, "reason": reason, "until": until})
+
+    def end(self, asset_id: str, author: str, reason: str) -> None:
+        """As `Maintenance.end`."""
+        self._plant.watch_of(asset_id)
+        self._plant.workers.ask(asset_id, END_WORK, {"author": author, "reason": reason})

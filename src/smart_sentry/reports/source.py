@@ -61,7 +61,7 @@ class ReportSource:
     @classmethod
     def of_plant(cls, plant: Plant, settings: Settings) -> ReportSource:
         """What a running service reads, so that a report says what its other routes say."""
-        return cls(plant.store, plant.asset_types, plant.models_folder, plant.failure_model, settings)
+        return cls(plant.store, plant.asset_types, plant.watches.models_folder, plant.watches.model, settings)
 
     @classmethod
     def open(cls, settings: Settings) -> ReportSource:

@@ -79,7 +79,7 @@ class Chores:
         for partition, plant in self._plants.items():
             try:
                 if plant.caught_up and not plant.lost:
-                    plant.pass_time()
+                    plant.alarms.pass_time()
             except (StoreUnavailable, Fenced) as problem:
                 _log.warning("%s[%d]: alarms of silent assets wait: %s", self._topic, partition, problem)
 
@@ -92,7 +92,7 @@ class Chores:
         if model.look() and model.bundle is not None:
             _log.warning("%s: %s judges from now on", self._topic, model.bundle.version)
         bundle = model.bundle
-        if bundle is None or all(plant.is_judging(bundle) for plant in self._plants.values()):
+        if bundle is None or all(plant.watches.is_judging(bundle) for plant in self._plants.values()):
             return
         self._settle()
         for partition, plant in self._plants.items():

@@ -92,7 +92,7 @@ class PartitionPlant(Plant):
         if self.publisher is not None:
             self.publisher.refresh()  # the owner before may have ended between commit and publication
         self.position, self.lost = self._place.snapshot_offset, False
-        self._unsaved, self._saved_at = 0, self.clock()
+        self._pace.begin_anew(self.clock())
 
     def read(self, messages: Sequence[Timed]) -> Read:
         """Decodes messages of this partition and drops what is repeated or stale. The state advances: `judge` or `write` follows.
@@ -112,8 +112,8 @@ class PartitionPlant(Plant):
             now = self.clock()
             verdicts = tuple(self._judge_part(part, now) for part in read.parts)
             self.position = read.next_offset
-            self._unsaved += sum(len(verdict.part.assets) for verdict in verdicts)
-            state = self._state() if self._save_is_due(0, now) else None
+            self._pace.unsaved += sum(len(verdict.part.assets) for verdict in verdicts)
+            state = self._state() if self._pace.is_due(0, now) else None
             return Pending(verdicts, self.position, state, now)
 
     def _see_again(self, parts: Sequence[Part]) -> None:
@@ -141,7 +141,7 @@ class PartitionPlant(Plant):
             with self.store.transaction() as batch:
                 pending.write(batch, self.watches, _SOURCE)
                 if pending.state is not None:
-                    self._keep_states(batch, {self._snapshot_name: pending.state})
+                    self._pace.store(batch, {self._snapshot_name: pending.state}, self.clock)
                 batch.stream.advance(place)
         except AlreadyStored:
             self.lost, self.careful_until = True, pending.next_offset
@@ -167,7 +167,7 @@ class PartitionPlant(Plant):
             self.position = read.next_offset
             if read.next_offset <= self._place.next_offset:
                 return _nothing_taken()
-            self._unsaved_if_new = self._unsaved + sum(len(part.assets) for part in read.parts)
+            self._unsaved_if_new = self._pace.unsaved + sum(len(part.assets) for part in read.parts)
             return self._take(renumbered(read.parts), _SOURCE, self.clock())
 
     def judge_by(self, model: Bundle) -> None:
@@ -176,7 +176,7 @@ class PartitionPlant(Plant):
         Raises:
             StoreUnavailable, Fenced: the state was not stored; messages since the last time are read again.
         """
-        if self.is_judging(model):
+        if self.watches.is_judging(model):
             return
         self.watches.model = model
         try:
@@ -197,7 +197,7 @@ class PartitionPlant(Plant):
 
     def save(self, batch: Batch) -> None:
         """Stores state and offset within a transaction."""
-        self._keep_states(batch, {self._snapshot_name: self._state()})
+        self._pace.store(batch, {self._snapshot_name: self._state()}, self.clock)
         stored = max(self.position, self._place.next_offset)
         self._place = replace(self._place, next_offset=stored, snapshot_offset=self.position)
         batch.stream.advance(self._place)
@@ -236,7 +236,7 @@ class PartitionPlant(Plant):
         try:
             if command.action != FORGET:  # the database does not know the asset any more
                 # In a transaction of its own: it has happened whatever becomes of the command.
-                self.advance_alarms(command.asset_id)
+                self.alarms.advance(command.asset_id)
             self._obeying, self._settled = command.number, None
             do(self, command)
         except (StoreUnavailable, Fenced):
@@ -251,13 +251,13 @@ class PartitionPlant(Plant):
 
     def _state(self) -> dict[str, Any]:
         """A copy of what is remembered, to be stored."""
-        self._unsaved, self._saved_at = 0, self.clock()
+        self._pace.begin_anew(self.clock())
         return {**self._reader.snapshot(), "watches": self.watches.snapshots()}
 
     def _close_transaction(self, batch: Batch, now: float) -> None:
         # Who reads this batch again could not tell any more which of its readings were there.
-        some_were_there = self._unsaved < self._unsaved_if_new
-        if some_were_there or self._save_is_due(0, now):
+        some_were_there = self._pace.unsaved < self._unsaved_if_new
+        if some_were_there or self._pace.is_due(0, now):
             self.save(batch)
             return
         self._place = replace(self._place, next_offset=self.position)

@@ -48,7 +48,7 @@ def test_alarm_that_ends_and_rises_anew_within_one_batch_leaves_a_row_of_either_
     send(plant, running(1, 1), 0)
     active_baseline.commission(plant, ASSET, baseline(asset_type=KIND), "Ada")
     send(plant, with_gaps(2, [1]), 1)
-    plant.act(ASSET, SENSOR, AlarmAction.ACKNOWLEDGE, "Ada", "cable", None)
+    plant.alarms.act(ASSET, SENSOR, AlarmAction.ACKNOWLEDGE, "Ada", "cable", None)
     first, second = f"{ASSET}:{SENSOR}:1", f"{ASSET}:{SENSOR}:2"
     assert states(plant) == {first: ("ACKNOWLEDGED", 1000.0)}
     send(plant, with_gaps(4, [2, 3]), 1100)

@@ -25,8 +25,10 @@ from plant_fixture import (
 
 from smart_sentry.contracts.alarms import AlarmAction
 from smart_sentry.errors import ActionRefused
+from smart_sentry.plant.alarm_actions import SILENT_SECONDS
 from smart_sentry.plant.condition_watch import ANOMALY, ConditionWatch
-from smart_sentry.plant.plant import LONGEST_WORK_SECONDS, SILENT_SECONDS, Plant
+from smart_sentry.plant.maintenance import LONGEST_WORK_SECONDS
+from smart_sentry.plant.plant import Plant
 from smart_sentry.stores.store import Store
 
 ASSET = "motor_01"
@@ -79,7 +81,7 @@ class Stage:
 
     def after(self, seconds: float) -> str:
         self.clock.now += seconds
-        self.plant.pass_time()
+        self.plant.alarms.pass_time()
         return self.state()
 
 
@@ -94,7 +96,7 @@ def test_shelf_of_a_machine_that_fell_silent_expires(stage: Stage) -> None:
     stage.take(broken(30), 0)
     assert stage.state() == "UNACKNOWLEDGED"
     until = stage.clock.now + 3600.0
-    stage.plant.act(ASSET, ANOMALY, AlarmAction.SHELVE, "ada", "known", until)
+    stage.plant.alarms.act(ASSET, ANOMALY, AlarmAction.SHELVE, "ada", "known", until)
     assert stage.after(3599.0) == "SHELVED"
     assert stage.after(2.0) == "UNACKNOWLEDGED"
     with stage.plant.store.view() as batch:
@@ -132,17 +134,17 @@ def test_time_of_a_downtime_does_not_pass_before_readings_could_come(stage: Stag
 
 def test_machine_under_work_calls_nobody_until_the_work_ends(stage: Stage) -> None:
     stage.take(running(30, 4), 0)
-    stage.plant.begin_work(ASSET, "ada", "belt is changed", stage.clock.now + 7200.0)
+    stage.plant.maintenance.begin(ASSET, "ada", "belt is changed", stage.clock.now + 7200.0)
     stage.take(broken(30), 30)
     assert stage.state() == "SUPPRESSED"
-    stage.plant.end_work(ASSET, "ada", "handed back")
+    stage.plant.maintenance.end(ASSET, "ada", "handed back")
     stage.take(broken(30), 60)
     assert stage.state() == "UNACKNOWLEDGED"
 
 
 def test_work_that_nobody_ends_is_over_at_its_time(stage: Stage) -> None:
     stage.take(running(30, 4), 0)
-    stage.plant.begin_work(ASSET, "ada", "belt is changed", stage.clock.now + 15.0)
+    stage.plant.maintenance.begin(ASSET, "ada", "belt is changed", stage.clock.now + 15.0)
     stage.take(broken(10), 30)
     assert stage.state() == "SUPPRESSED"
     stage.take(broken(30), 60)
@@ -151,7 +153,7 @@ def test_work_that_nobody_ends_is_over_at_its_time(stage: Stage) -> None:
 
 def test_work_on_a_machine_outlives_a_restart(stage: Stage) -> None:
     stage.take(running(30, 4), 0)
-    stage.plant.begin_work(ASSET, "ada", "belt is changed", stage.clock.now + 7200.0)
+    stage.plant.maintenance.begin(ASSET, "ada", "belt is changed", stage.clock.now + 7200.0)
     stage.plant.store.close()
     stage.plant = stage.opened()
     stage.take(broken(30), 30)
@@ -160,17 +162,17 @@ def test_work_on_a_machine_outlives_a_restart(stage: Stage) -> None:
 
 def test_recorded_maintenance_ends_the_work(stage: Stage) -> None:
     stage.take(running(30, 4), 0)
-    stage.plant.begin_work(ASSET, "ada", "belt is changed", stage.clock.now + 7200.0)
-    stage.plant.maintain(ASSET, "ada", "new belt")
+    stage.plant.maintenance.begin(ASSET, "ada", "belt is changed", stage.clock.now + 7200.0)
+    stage.plant.maintenance.record(ASSET, "ada", "new belt")
     with pytest.raises(ActionRefused, match="begin a maintenance"):
-        stage.plant.end_work(ASSET, "ada", "handed back")
+        stage.plant.maintenance.end(ASSET, "ada", "handed back")
 
 
 @pytest.mark.parametrize("after", [0.0, -1.0, LONGEST_WORK_SECONDS + 1.0])
 def test_work_that_ends_in_the_past_or_too_far_away_is_refused(stage: Stage, after: float) -> None:
     stage.take(running(3, 4), 0)
     with pytest.raises(ActionRefused, match="within 30 days from now"):
-        stage.plant.begin_work(ASSET, "ada", "belt is changed", stage.clock.now + after)
+        stage.plant.maintenance.begin(ASSET, "ada", "belt is changed", stage.clock.now + after)
 
 
 def test_work_over_http_is_told_in_the_status_and_the_audit_log(tmp_path: Path) -> None:

@@ -209,7 +209,7 @@ def test_maintenance_and_purge_begin_a_new_engine(tmp_path: Path, packaged_bundl
     table = table[table[ASSET_COLUMN] == 1].reset_index(drop=True)
     plant = open_plant(tmp_path, packaged_bundle)
     plant.take(incoming(table.head(30)), "test")
-    plant.maintain("engine_1", "Ada", "overhaul")
+    plant.maintenance.record("engine_1", "Ada", "overhaul")
     plant.take(incoming(table.iloc[30:60]), "test")
     found = predictions_of(plant).iloc[30:].reset_index(drop=True)
     assert_equal_rows(found, expected_of(packaged_bundle, table.iloc[30:60]))

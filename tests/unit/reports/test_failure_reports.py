@@ -81,7 +81,7 @@ def test_figures_stay_when_the_model_is_gone_and_its_facts_are_said_to_be_missin
     told = asset_status(plant, "engine").prediction
     assert told is not None
     settings = Settings(home=tmp_path)
-    without = ReportSource(plant.store, plant.asset_types, plant.models_folder, None, settings)
+    without = ReportSource(plant.store, plant.asset_types, plant.watches.models_folder, None, settings)
     (first,) = pages(without, tmp_path, "executive")
     assert f"REMAINING LIFE {told.rul_cycles:,.0f} cycles" in first
     assert "not available: it is not packaged any more" in pages(without, tmp_path, "industrial")[4]
