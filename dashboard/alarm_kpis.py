@@ -75,14 +75,16 @@ def frequent_table(frequent: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["alarm", "calls", "percent"])
 
 
-def frequent_chart(height: int = 260) -> dict[str, Any]:
+def frequent_chart(height: int = 300) -> dict[str, Any]:
     """The specification of `frequent_table`."""
     return {
         "height": height, "mark": {"type": "bar", "color": BLUE, "tooltip": True, "size": 16},
         "encoding": {
-            "y": {"field": "alarm", "type": "nominal", "sort": None, "title": None, "axis": {"labelLimit": 260}},
+            "y": {"field": "alarm", "type": "nominal", "sort": None, "title": None,
+                  "axis": {"labelLimit": 260, "labelOverlap": False}},
             "x": {"field": "calls", "type": "quantitative", "title": "calls", "axis": {"tickMinStep": 1}},
         },
+        "padding": {"left": 4, "right": 12, "top": 4, "bottom": 4},
     }  # fmt: skip
 
 

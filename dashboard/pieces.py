@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from dashboard.marks import GREY, LINE, LINKS, VERMILLION, Mark
 from dashboard.rings import runs
 from dashboard.times import Zone, span
 
+_MOMENT = re.compile(r"(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d \S+)")
 _RING_R = 26.0
 _RING_AROUND = 2.0 * np.pi * _RING_R
 
@@ -204,7 +206,11 @@ class Html(str):
 
 
 def _cell(cell: str) -> str:
-    return str(cell) if isinstance(cell, Html) else escape(cell)
+    if isinstance(cell, Html):
+        return str(cell)
+    if moment := _MOMENT.fullmatch(cell):  # in a narrow column it breaks between date and time at most
+        return "".join(f'<span class="ss-whole">{escape(part)}</span> ' for part in moment.groups()).rstrip()
+    return escape(cell)
 
 
 def chip_cell(its: Mark) -> Html:

@@ -53,6 +53,7 @@ STYLE = """
 .ss-scroll { overflow-x: auto; }
 .ss-table { width: 100%; border-collapse: collapse; font-size: 0.88rem; }
 .ss-table th { text-align: left; font-weight: 600; opacity: 0.75; padding: 0.25rem 0.6rem 0.25rem 0; white-space: nowrap; }
+.ss-whole { white-space: nowrap; }
 .ss-table td { padding: 0.3rem 0.6rem 0.3rem 0; vertical-align: top; overflow-wrap: break-word;
   border-top: 1px solid color-mix(in srgb, currentColor 12%, transparent); }
 .ss-head { display: flex; align-items: center; gap: 0.6rem; flex-wrap: wrap; }

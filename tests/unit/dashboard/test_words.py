@@ -309,6 +309,11 @@ class TestPieces:
         assert drawn.count("#D55E00") == 2
         assert sparkline(np.array([np.nan, 1.0]), np.zeros(2, np.bool_)) == ""
 
+    def test_a_moment_in_a_table_breaks_between_date_and_time_alone(self) -> None:
+        cells = table(("Time", "Said"), [("2026-01-31 14:03:22 CET", "at 2026-01-31 14:03:22 CET")], "x")
+        parts = '<span class="ss-whole">2026-01-31</span> <span class="ss-whole">14:03:22 CET</span>'
+        assert f"<td>{parts}</td><td>at 2026-01-31 14:03:22 CET</td>" in cells
+
 
 class TestCharts:
     def test_signal_rows(self) -> None:
