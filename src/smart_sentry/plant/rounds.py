@@ -11,8 +11,8 @@ from smart_sentry.errors import SmartSentryError
 
 _log = logging.getLogger(__name__)
 REST, LONGEST_REST_SECONDS = 9.0, 30.0
-"""A pause is at least so many times as long as the last round took, up to so many seconds: readings have nine tenths of the
-service to themselves."""
+"""A pause is at least so many times as long as the processor worked for the last round, up to so many seconds: readings have nine
+tenths of it to themselves. What a round waited for, a lock or the database, does not count."""
 
 
 class Rounds(ABC):
@@ -44,13 +44,13 @@ class Rounds(ABC):
 
     def _run(self) -> None:
         while True:
-            began = time.monotonic()
+            began = time.thread_time()
             try:
                 self.round()
             except SmartSentryError as problem:
                 _log.warning("%s: %s: %s", self._name, self._not_done, problem)
             except Exception:  # noqa: BLE001 - the outermost loop of a background thread: the next round may do better
                 _log.exception("%s: the round failed", self._name)
-            rest = min(REST * (time.monotonic() - began), LONGEST_REST_SECONDS)
+            rest = min(REST * (time.thread_time() - began), LONGEST_REST_SECONDS)
             if self._stop.wait(max(self._every_seconds, rest)):
                 return
