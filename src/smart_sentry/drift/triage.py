@@ -317,6 +317,15 @@ def _health_evidence() -> Evidence:
     return Evidence("health", (), {}, "The health index falls beyond what the change explains.")
 
 
+def _how(shape: Shape) -> str:
+    """What a signal does, before the size of it.
+
+    >>> _how(Shape.STEP), _how(Shape.NONE)
+    ('shows a step of', 'moved by')
+    """
+    return "moved by" if shape is Shape.NONE else f"shows a {shape} of"
+
+
 def _shift_evidence(shift: SignalShift, found: Findings) -> Evidence:
     unit = shift.size * shift.unit_size
     figures = {
@@ -327,7 +336,7 @@ def _shift_evidence(shift: SignalShift, found: Findings) -> Evidence:
     if (rest := found.rest.get(shift.name)) is not None:
         figures["at_rest"] = rest.size
     sentence = (
-        f"{shift.name} ({shift.role}) shows a {shift.change.shape} of {unit:+.3g} ({shift.size:+.1f} sigma,"
+        f"{shift.name} ({shift.role}) {_how(shift.change.shape)} {unit:+.3g} ({shift.size:+.1f} sigma,"
         f" {shift.low:.1f} to {shift.high:.1f})"
     )
     if shift.trends:
