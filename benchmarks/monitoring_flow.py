@@ -122,7 +122,7 @@ def generated(console: Console, folder: Path, assets: int) -> Source:
             rows = range(first, first + BATCH_S)
             ids = [str(row) for row in rows]
             with store.transaction() as batch:
-                batch.readings.add_all(ReadingRows(
+                batch.readings.append(ReadingRows(
                     [name_of(number) for number in range(assets) for _ in rows], ids * assets,
                     np.tile(BEGINS + np.arange(first, first + BATCH_S, dtype=np.float64), assets),
                     np.concatenate([day[first : first + BATCH_S] for day in days]).astype(np.float64), TYPE.signal_names,

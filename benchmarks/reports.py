@@ -93,10 +93,10 @@ def fill(home: Path, rows: int) -> Settings:
             count = part.stop - first
             names = [f"r{number}" for number in range(first, part.stop)]
             with store.transaction() as batch:
-                batch.readings.add_all(
-                    ReadingRows([ASSET] * count, names, seconds[part], values[part], kind.signal_names, "http", START)
+                read = ReadingRows(
+                    [ASSET] * count, names, seconds[part], values[part], kind.signal_names, "http", START
                 )
-                batch.assessments.add(AssessmentRows(
+                batch.readings.append(read, AssessmentRows(
                     [ASSET] * count, names, seconds[part], ["UNKNOWN"] * count, score[part], score[part] > 1,
                     (score[part] > 1).astype(np.int64), healths[part], [RISKS[code] for code in risk(healths[part]).tolist()],
                     damage[part], ["High current_a: 19 A against 15 A" if one > 1 else "" for one in score[part].tolist()],

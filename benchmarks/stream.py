@@ -373,7 +373,7 @@ def _end(bench: Bench, topic: str) -> int:
 def _empty(bench: Bench) -> None:
     """What one part stored does not slow the next one."""
     with psycopg.connect(bench.postgres.url, autocommit=True) as connection:
-        connection.execute("TRUNCATE readings, assessments, failure_predictions, snapshots, stream_partitions")
+        connection.execute("TRUNCATE readings, snapshots, stream_partitions")
 
 
 def _scraped(worker: RunningServer) -> str:

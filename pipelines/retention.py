@@ -26,8 +26,8 @@ ONE_HOUR_S = 3600
 
 
 @task(cache_policy=NO_CACHE, retries=3, retry_delay_seconds=[10.0, 60.0, 300.0])
-def delete_old_measurements(days: float) -> dict[str, int]:
-    """Deleted rows by table. A round that was cut off is taken up by the next one."""
+def delete_old_measurements(days: float) -> int:
+    """How many readings were deleted. A round that was cut off is taken up by the next one."""
     settings = Settings()
     watched = None if settings.ingest == "kafka" else load_asset_types(settings)
     with Store(settings.database_url) as store:
@@ -35,21 +35,21 @@ def delete_old_measurements(days: float) -> dict[str, int]:
 
 
 @flow(name="retention", timeout_seconds=ONE_HOUR_S, validate_parameters=True)
-def retention(days: float | None = None) -> dict[str, int]:
+def retention(days: float | None = None) -> int:
     """Deletes measurements that are too old, a little in each transaction.
 
     Args:
         days: how long they are kept; None: SMART_SENTRY_RETENTION_DAYS; where that is not set either, for ever.
 
     Returns:
-        Deleted rows by table; empty where everything is kept.
+        How many readings were deleted, with what was said of them.
     """
     kept_days = Settings().retention_days if days is None else days
     if kept_days is None:
         get_run_logger().info("SMART_SENTRY_RETENTION_DAYS is not set: measurements are kept for ever.")
-        return {}
+        return 0
     deleted = delete_old_measurements(kept_days)
-    rows = [{"table": name, "deleted rows": count} for name, count in deleted.items()]
+    rows = [{"table": "readings", "deleted rows": deleted}]
     create_table_artifact(rows, key="retention", description=f"deleted as older than {kept_days:g} days")
     return deleted
 

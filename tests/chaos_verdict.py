@@ -17,9 +17,8 @@ from smart_sentry.stream.dead_letters import DeadLetters
 from smart_sentry.stream.messages import Outgoing, dead_letters_of
 
 _SAID = {
-    "assessments": "asset_id, reading_id, time, phase, score, flag, votes, health, risk, degradation, reason",
-    "failure_predictions": "asset_id, reading_id, time, failure_probability, rul_cycles, rul_lower_cycles,"
-    " rul_upper_cycles, warming, restored, model_version",
+    "readings": "asset_id, reading_id, time, phase, score, flag, votes, health, risk, degradation, reason,"
+    " failure_probability, rul_cycles, rul_lower_cycles, rul_upper_cycles, warming, restored, model_version",
     "alarms": "alarm_id, asset_id, kind, priority, state, since, message, details::jsonb::text",
     "alarm_transitions": "alarm_id, asset_id, from_state, to_state, time, author, reason, event, key, priority, score",
     "asset_states": "asset_id, state, asset_type",

@@ -9,6 +9,7 @@ import numpy as np
 from smart_sentry.stores.assessments import AssessmentRows
 from smart_sentry.stores.predictions import PredictionRows
 from smart_sentry.stores.readings import ReadingRows
+from smart_sentry.stores.store import Batch
 
 
 def some_readings(
@@ -31,11 +32,18 @@ def some_assessments(asset_id: str, numbers: Sequence[int], *, start: float = 10
     )  # fmt: skip
 
 
-def some_predictions(asset_id: str, numbers: Sequence[int], *, start: float = 1000.0) -> PredictionRows:
+def add_judged(batch: Batch, asset_id: str, numbers: Sequence[int], *, start: float = 1000.0) -> None:
+    """Stores `some_readings` with `some_assessments`."""
+    batch.readings.append(
+        some_readings(asset_id, numbers, start=start), some_assessments(asset_id, numbers, start=start)
+    )
+
+
+def some_predictions(numbers: Sequence[int]) -> PredictionRows:
     """Predictions of the same readings: a failure that comes nearer, the first two of an engine that is warming."""
     order = np.array(numbers, dtype=np.float64)
     life = 100.0 - order
     return PredictionRows(
-        [asset_id] * len(numbers), [f"r{number}" for number in numbers], start + order, order / 100.0,
+        np.arange(len(numbers)), order / 100.0,
         np.column_stack([life, life - 5, life + 5]), order < 2, order == 3, "tiny-0123456789ab",
     )  # fmt: skip

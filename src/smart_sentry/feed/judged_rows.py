@@ -55,7 +55,7 @@ def messages_of(rows: JudgedRows) -> Iterator[dict[str, Any]]:
     newest = newest_rows(list(told.asset_ids), told.seconds)
     chosen = list(newest.values())
     part = slice(None) if chosen == list(range(len(told.asset_ids))) else chosen
-    predicted = {} if rows.predictions is None else _predictions(rows.predictions)
+    predicted = {} if rows.predictions is None else _places(rows.predictions)
     picked = (
         told.seconds[part].tolist(), _numbers(told.scores[part]), told.flags[part].tolist(), told.votes[part].tolist(),
         told.health[part].tolist(), told.degradation[part].tolist(), _numbers(rows.values[part]),
@@ -69,7 +69,7 @@ def messages_of(rows: JudgedRows) -> Iterator[dict[str, Any]]:
             "time": seconds, "received": rows.received, "phase": told.phases[row], "score": score, "flag": flag,
             "votes": votes, "health": health, "risk": told.risks[row], "degradation": degradation,
             "reason": told.reasons[row], "values": dict(zip(rows.signals, values, strict=True)),
-            "prediction": _prediction(rows.predictions, predicted.get((asset, reading))),
+            "prediction": _prediction(rows.predictions, predicted.get(row)),
         }  # fmt: skip
 
 
@@ -80,8 +80,9 @@ def _numbers(values: NDArray[np.float64]) -> list[Any]:
     return found
 
 
-def _predictions(rows: PredictionRows) -> dict[tuple[str, str | None], int]:
-    return {key: row for row, key in enumerate(zip(rows.asset_ids, rows.reading_ids, strict=True))}
+def _places(rows: PredictionRows) -> dict[int, int]:
+    """Row of a reading -> of its prediction."""
+    return {place: row for row, place in enumerate(rows.places.tolist())}
 
 
 def _prediction(rows: PredictionRows | None, row: int | None) -> dict[str, Any] | None:

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from smart_sentry.assets import AssetType
 from smart_sentry.bundle import Bundle
 from smart_sentry.contracts.alarms import AlarmTransition
+from smart_sentry.errors import StoreUnavailable
 from smart_sentry.feed.judged_rows import JudgedRows
 from smart_sentry.feed.publisher import FeedPublisher
 from smart_sentry.plant.alarm_actions import AlarmActions, OwnAlarmActions
@@ -31,9 +32,10 @@ from smart_sentry.plant.incoming import Incoming, IncomingWindow
 from smart_sentry.plant.maintenance import Maintenance, OwnMaintenance
 from smart_sentry.plant.parts import Part, Sorter
 from smart_sentry.plant.snapshots import SnapshotPace, restore_watches, states_of
-from smart_sentry.plant.verdicts import Verdict, judge, rows_of
+from smart_sentry.plant.verdicts import Verdict, judge
 from smart_sentry.plant.watch import Watch
 from smart_sentry.plant.watches import Watches, calibrated
+from smart_sentry.stores.readings import AlreadyStored
 from smart_sentry.stores.store import Batch, Store
 from smart_sentry.stores.writer import Busy
 
@@ -139,6 +141,12 @@ class Plant:
                 self._close_transaction(batch, now)
         except Busy:
             raise
+        except AlreadyStored as problem:
+            self.recover()
+            told = "another process has just stored one of these readings"
+            raise StoreUnavailable(
+                self.store.shown_url, told, "Send them again: those that are stored count once."
+            ) from problem
         except BaseException:
             self.recover()  # the monitors may be ahead of the database
             raise
@@ -147,13 +155,12 @@ class Plant:
 
     def _take_part(self, batch: Batch, part: Part, source: str, now: float) -> tuple[NDArray[np.bool_], Verdict | None]:
         """Which readings were new, and what was said of them."""
-        watch = self.watch(part.asset_type)
-        new = batch.readings.add(rows_of(part, watch.asset_type.signal_names, source, now))
+        new = batch.readings.unknown(part.assets, part.reading_ids)
         count = np.count_nonzero(new)
         if not count:
             return new, None
         verdict = self._judge_part(part if count == len(new) else part.only(new), now)
-        verdict.write(batch)
+        verdict.write(batch, source, now)
         self.watches.meet(batch, part.asset_type, verdict.part.assets, now)
         return new, verdict
 

@@ -16,7 +16,7 @@ _DAY_SECONDS = 86_400.0
 
 
 class Retention(Rounds):
-    """Deletes readings, windows and assessments of a plant that are too old.
+    """Deletes readings of a plant that are too old, and what was said of them.
 
     Args:
         plant: whose.
@@ -28,15 +28,15 @@ class Retention(Rounds):
         super().__init__("retention", "nothing was deleted", every_seconds)
         self._plant, self._days = plant, days
 
-    def round(self) -> dict[str, int]:
+    def round(self) -> int:
         """As `retire`."""
         return self.retire()
 
-    def retire(self) -> dict[str, int]:
+    def retire(self) -> int:
         """One round. What the stored state of the monitors does not hold yet stays: a restart would need it.
 
         Returns:
-            Deleted rows by table.
+            How many readings were deleted.
 
         Raises:
             StoreUnavailable: the database cannot be reached.
@@ -49,7 +49,7 @@ class Retention(Rounds):
         return _retire(plant.store, before, through, self._stop.is_set)
 
 
-def retire_stored(store: Store, days: float, now: float, watched: Iterable[str] | None) -> dict[str, int]:
+def retire_stored(store: Store, days: float, now: float, watched: Iterable[str] | None) -> int:
     """One round beside a service or workers, by the state that they have stored.
 
     Args:
@@ -60,7 +60,7 @@ def retire_stored(store: Store, days: float, now: float, watched: Iterable[str] 
             restart would need them. None: workers judge, who begin again at what Kafka has.
 
     Returns:
-        Deleted rows by table.
+        How many readings were deleted.
 
     Raises:
         StoreUnavailable: the database cannot be reached.
@@ -74,12 +74,11 @@ def retire_stored(store: Store, days: float, now: float, watched: Iterable[str] 
     return _retire(store, now - _DAY_SECONDS * days, through, lambda: False)
 
 
-def _retire(store: Store, before: float, through: int, stopped: Callable[[], bool]) -> dict[str, int]:
+def _retire(store: Store, before: float, through: int, stopped: Callable[[], bool]) -> int:
     deleted = store.retire(before, through=through, stopped=stopped)
     with store.transaction() as batch:
         batch.throughput.delete_older(before)
         batch.commands.delete_older(before)
-    told = ", ".join(f"{rows} {table.replace('_', ' ')}" for table, rows in deleted.items())
     oldest = datetime.fromtimestamp(before, UTC).isoformat(timespec="seconds")
-    _log.info("retention: deleted %s from before %s", told, oldest)
+    _log.info("retention: deleted %d readings from before %s", deleted, oldest)
     return deleted

@@ -42,22 +42,17 @@ class Verdict:
     alarms: tuple[AlarmState, ...]
     transitions: tuple[AlarmTransition, ...]
 
-    def readings(self, source: str, now: float) -> ReadingRows:
-        """The readings as they are stored."""
-        return rows_of(self.part, self.signals, source, now)
+    def write(self, batch: Batch, source: str, now: float) -> None:
+        """Stores the readings, which must be unknown, and what was said of them.
 
-    def write(self, batch: Batch) -> None:
-        """Stores everything but the readings, within their transaction."""
-        batch.assessments.add(self.assessments)
-        if self.predictions is not None:
-            batch.predictions.add(self.predictions)
+        Raises:
+            AlreadyStored: one of them is there.
+        """
+        part = self.part
+        rows = ReadingRows(part.assets, part.reading_ids, part.seconds, part.values, self.signals, source, now)
+        batch.readings.append(rows, self.assessments, self.predictions)
         if self.transitions:
             batch.alarms.record(self.alarms, self.transitions)
-
-
-def rows_of(part: Part, signals: tuple[str, ...], source: str, now: float) -> ReadingRows:
-    """The readings of a part as they are stored."""
-    return ReadingRows(part.assets, part.reading_ids, part.seconds, part.values, signals, source, now)
 
 
 def judge(watch: Watch, part: Part, now: float) -> Verdict:
@@ -86,11 +81,8 @@ def _predictions(watch: Watch, part: Part, judged: Judged) -> PredictionRows | N
     found = judged.predicted
     if found is None or not found.rows.size:
         return None
-    rows = found.rows.tolist()
-    return PredictionRows(
-        [part.assets[row] for row in rows], [part.reading_ids[row] for row in rows], part.seconds[rows], found.probability,
-        found.rul_cycles, found.warming, found.restored, watch.judge_of(part.assets[rows[0]]) or "",
-    )  # fmt: skip
+    model = watch.judge_of(part.assets[int(found.rows[0])]) or ""
+    return PredictionRows(found.rows, found.probability, found.rul_cycles, found.warming, found.restored, model)
 
 
 def alarm_states(watch: Watch, transitions: Sequence[AlarmTransition]) -> tuple[AlarmState, ...]:

@@ -14,8 +14,6 @@ from sqlalchemy import Boolean, Connection, Double, LargeBinary, Row, Select, Ta
 from smart_sentry.files import file_name_of, write_whole
 from smart_sentry.stores.layouts import Layouts, read_layouts
 from smart_sentry.stores.readings import VALUES
-from smart_sentry.stores.tables import windows
-from smart_sentry.stores.windows import POINTS
 
 if TYPE_CHECKING:
     import pyarrow as pa  # type: ignore[import-untyped]
@@ -38,8 +36,7 @@ def new_folder(archive: Path, asset_id: str | None, time: float) -> Path:
 def write_table(connection: Connection, query: Select[Any], table: Table, path: Path) -> None:
     """Writes the rows of a query of a table; nothing where there are none.
 
-    The columns are the table's; of readings and windows, `signals` names the elements of `values`, which holds one number a
-    signal, of windows point by point.
+    The columns are the table's; of readings, `signals` names the elements of `values`, which holds one number a signal.
     """
     import pyarrow as pa
     from pyarrow import parquet
@@ -65,7 +62,7 @@ def _schema(table: Table) -> pa.Schema:
 
     def type_of(column: Any) -> pa.DataType:
         if isinstance(column.type, LargeBinary):
-            return pa.list_(pa.float32() if table is windows else pa.float64())
+            return pa.list_(pa.float64())
         kinds = {Text: pa.string(), Double: pa.float64(), Boolean: pa.bool_()}
         return kinds.get(type(column.type), pa.int64())
 
@@ -79,13 +76,12 @@ def _decoder(connection: Connection, table: Table) -> Callable[[Row[Any]], dict[
     if _LAYOUT not in table.c:
         return lambda row: dict(row._mapping)
     layouts: Layouts = {}
-    dtype = POINTS if table is windows else VALUES
 
     def decode(row: Row[Any]) -> dict[str, Any]:
         values = dict(row._mapping)
         number = values.pop(_LAYOUT)
         if number not in layouts:
             layouts.update(read_layouts(connection, [number]))
-        return values | {_VALUES: np.frombuffer(values[_VALUES], dtype), "signals": layouts[number]}
+        return values | {_VALUES: np.frombuffer(values[_VALUES], VALUES), "signals": layouts[number]}
 
     return decode

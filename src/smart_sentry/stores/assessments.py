@@ -1,39 +1,39 @@
-"""What was said of readings and steps."""
+"""What was said of readings: columns of their rows."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, select, text
 
-from smart_sentry.stores.bulk import append
 from smart_sentry.stores.span import EVERYTHING, Span
-from smart_sentry.stores.tables import assessments
+from smart_sentry.stores.tables import readings
 
 FloatArray = NDArray[np.float64]
 
+JUDGED = readings.c.phase.is_not(None)
+"""Whether anything was said of a reading."""
 # The newest of each asset, found by skipping through the index from asset to asset.
 _LATEST = text(
-    "WITH RECURSIVE found(asset_id) AS (SELECT min(asset_id) FROM assessments UNION ALL"
-    " SELECT (SELECT min(asset_id) FROM assessments WHERE assessments.asset_id > found.asset_id) FROM found"
+    "WITH RECURSIVE found(asset_id) AS (SELECT min(asset_id) FROM readings UNION ALL"
+    " SELECT (SELECT min(asset_id) FROM readings WHERE readings.asset_id > found.asset_id) FROM found"
     " WHERE found.asset_id IS NOT NULL)"
-    " SELECT (SELECT id FROM assessments WHERE assessments.asset_id = found.asset_id ORDER BY time DESC, id DESC LIMIT 1)"
-    " AS id FROM found WHERE asset_id IS NOT NULL"
+    " SELECT id FROM (SELECT (SELECT id FROM readings WHERE readings.asset_id = found.asset_id AND phase IS NOT NULL"
+    " ORDER BY time DESC, id DESC LIMIT 1) AS id FROM found WHERE asset_id IS NOT NULL) AS newest WHERE id IS NOT NULL"
 )
 _IDS_A_QUERY = 10_000
 
 
 @dataclass(frozen=True)
 class AssessmentRows:
-    """Assessments to be stored, one element a reading or step.
+    """Assessments to be stored, one element a reading.
 
     Attributes:
-        asset_ids: (rows,)
-        reading_ids: (rows,) the reading that it is of; None: a step of a window.
+        asset_ids, reading_ids: (rows,) the readings that they are of.
         seconds: (rows,) since 1970 UTC.
         phases: (rows,)
         scores: (rows,) 1 is the limit; NaN where nothing was judged.
@@ -46,7 +46,7 @@ class AssessmentRows:
     """
 
     asset_ids: Sequence[str]
-    reading_ids: Sequence[str | None]
+    reading_ids: Sequence[str]
     seconds: FloatArray
     phases: Sequence[str]
     scores: FloatArray
@@ -63,7 +63,7 @@ class StoredAssessment:
     """One assessment, as in `AssessmentRows`; score is None where nothing was judged."""
 
     asset_id: str
-    reading_id: str | None
+    reading_id: str
     time: float
     phase: str
     score: float | None
@@ -75,54 +75,44 @@ class StoredAssessment:
     reason: str
 
 
+def columns_of(rows: AssessmentRows) -> dict[str, Sequence[Any]]:
+    """Column name -> value of each row, as `ReadingTable.append` stores them."""
+    score = np.asarray(rows.scores, dtype=np.float64)
+    scores: list[Any] = score.tolist()
+    for row in np.flatnonzero(np.isnan(score)).tolist():
+        scores[row] = None
+    return {
+        "phase": rows.phases, "score": scores, "flag": np.asarray(rows.flags, dtype=np.bool_).tolist(),
+        "votes": np.asarray(rows.votes, dtype=np.int64).tolist(), "health": np.asarray(rows.health, dtype=np.float64).tolist(),
+        "risk": rows.risks, "degradation": np.asarray(rows.degradation, dtype=np.float64).tolist(), "reason": rows.reasons,
+    }  # fmt: skip
+
+
 class AssessmentTable:
     """The assessments, within a transaction."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def add(self, rows: AssessmentRows) -> None:
-        """Stores assessments: of readings that `ReadingTable.add` found new, in the same transaction.
-
-        Raises:
-            ValueError: the columns do not have the same number of rows.
-        """
-        columns = {
-            "asset_id": rows.asset_ids,
-            "reading_id": rows.reading_ids,
-            "time": np.asarray(rows.seconds, dtype=np.float64).tolist(),
-            "phase": rows.phases,
-            "score": [None if math.isnan(score) else score for score in np.asarray(rows.scores).tolist()],
-            "flag": np.asarray(rows.flags, dtype=np.bool_).tolist(),
-            "votes": np.asarray(rows.votes, dtype=np.int64).tolist(),
-            "health": np.asarray(rows.health, dtype=np.float64).tolist(),
-            "risk": rows.risks,
-            "degradation": np.asarray(rows.degradation, dtype=np.float64).tolist(),
-            "reason": rows.reasons,
-        }
-        append(self._connection, assessments, columns)
-
     def history(self, asset_id: str, span: Span = EVERYTHING, *, flagged_only: bool = False) -> list[StoredAssessment]:
         """An asset's assessments of a stretch of time."""
-        query = select(*_COLUMNS).where(assessments.c.asset_id == asset_id)
+        query = select(*_COLUMNS).where(readings.c.asset_id == asset_id, JUDGED)
         if flagged_only:
-            query = query.where(assessments.c.flag)
-        return [StoredAssessment(*row) for row in self._connection.execute(span.of(query, assessments))]
+            query = query.where(readings.c.flag)
+        return [StoredAssessment(*row) for row in self._connection.execute(span.of(query, readings))]
 
     def degradation_at(self, asset_id: str, seconds: FloatArray) -> FloatArray:
         """(times,) an asset's degradation index at times (seconds since 1970 UTC); NaN before its first assessment."""
         found = []
         for time in seconds.tolist():
-            query = select(assessments.c.degradation).where(assessments.c.asset_id == asset_id)
-            newest = query.where(assessments.c.time <= time).order_by(
-                assessments.c.time.desc(), assessments.c.id.desc()
-            )
+            query = select(readings.c.degradation).where(readings.c.asset_id == asset_id, JUDGED)
+            newest = query.where(readings.c.time <= time).order_by(readings.c.time.desc(), readings.c.id.desc())
             value = self._connection.execute(newest.limit(1)).scalar()
             found.append(np.nan if value is None else float(value))
         return np.array(found, dtype=np.float64)
 
     def scores(self, asset_id: str, span: Span = EVERYTHING, one_in: int = 1) -> FloatArray:
-        """(rows,) scores of an asset's judged readings and steps, in the order of time.
+        """(rows,) scores of an asset's judged readings, in the order of time.
 
         Args:
             asset_id: whose.
@@ -130,17 +120,17 @@ class AssessmentTable:
             one_in: about every so-manieth is taken, by the remainder of its number; a prime number keeps clear of the rhythm in
                 which assets take turns.
         """
-        query = select(assessments.c.score).where(assessments.c.asset_id == asset_id, assessments.c.score.is_not(None))
+        query = select(readings.c.score).where(readings.c.asset_id == asset_id, readings.c.score.is_not(None))
         if one_in > 1:
-            query = query.where(assessments.c.id % one_in == 0)
-        return np.array(self._connection.execute(span.of(query, assessments)).scalars().all(), dtype=np.float64)
+            query = query.where(readings.c.id % one_in == 0)
+        return np.array(self._connection.execute(span.of(query, readings)).scalars().all(), dtype=np.float64)
 
     def latest(self) -> dict[str, StoredAssessment]:
         """Asset id -> its newest assessment."""
         numbers = latest_numbers(self._connection)
         found: dict[str, StoredAssessment] = {}
         for first in range(0, len(numbers), _IDS_A_QUERY):
-            query = select(*_COLUMNS).where(assessments.c.id.in_(numbers[first : first + _IDS_A_QUERY]))
+            query = select(*_COLUMNS).where(readings.c.id.in_(numbers[first : first + _IDS_A_QUERY]))
             found |= {row.asset_id: StoredAssessment(*row) for row in self._connection.execute(query)}
         return dict(sorted(found.items()))
 
@@ -150,4 +140,4 @@ def latest_numbers(connection: Connection) -> list[int]:
     return [row.id for row in connection.execute(_LATEST)]
 
 
-_COLUMNS = [assessments.c[name] for name in StoredAssessment.__dataclass_fields__]
+_COLUMNS = [readings.c[name] for name in StoredAssessment.__dataclass_fields__]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
-from itertools import repeat
 from typing import Any
 
 from sqlalchemy import (
@@ -15,10 +14,8 @@ from sqlalchemy import (
     Double,
     Integer,
     LargeBinary,
-    Select,
     Table,
     Text,
-    select,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
@@ -32,8 +29,6 @@ _POSTGRESQL_TYPES: dict[type, str] = {
 }
 _ASSET_LOCKS = 256
 """Assets share this many locks, so that a transaction of many thousands of assets fits the server's table of locks."""
-_TELLING_PAYS_BELOW = 100
-"""Rows from which asking which of them are new costs more than trying, and asking only where some are not."""
 _LOCK_SPACE = 3_141_592
 _LOCK_ASSETS = (
     "SELECT pg_advisory_xact_lock(%s, lock) FROM (SELECT DISTINCT (hashtext(asset) & %s)"
@@ -52,76 +47,31 @@ def hold_assets(connection: Connection, asset_ids: Iterable[str] | None) -> None
         connection.exec_driver_sql(_LOCK_ASSETS, (_LOCK_SPACE, _ASSET_LOCKS - 1, sorted(set(asset_ids))))
 
 
-def insert_new(
-    connection: Connection, table: Table, columns: Mapping[str, Sequence[Any]], key: tuple[str, str],
-    same: Mapping[str, Any] | None = None,
-) -> set[tuple[Any, ...]]:  # fmt: skip
-    """Inserts the rows whose key is not there yet and returns their keys. On PostgreSQL their assets must be held.
+def known_keys(
+    connection: Connection, table: Table, key: tuple[str, str], asked: Sequence[tuple[str, str]]
+) -> list[tuple[str, str]]:
+    """Those of some keys that the table has; each goes by the index of a unique constraint.
 
     Args:
-        columns: column name -> one value a row; no key twice.
-        key: the columns of a unique constraint, the asset first.
-        same: column name -> value of all rows, which is sent once.
+        key: the columns of the constraint, both of text.
+        asked: values of both.
     """
-    if connection.dialect.name == "sqlite":
-        return _insert_new_sqlite(connection, table, columns, key, same or {})
-    count = len(columns[key[0]])
-    if count >= _TELLING_PAYS_BELOW and _copied(connection, table, columns, same or {}):
-        return set(zip(*(columns[name] for name in key), strict=True))
-    insert = _insert_from_arrays(table, columns, same or {}) + f" ON CONFLICT ({', '.join(key)}) DO NOTHING"
-    values = (*(same or {}).values(), *(list(values) for values in columns.values()))
-    if count < _TELLING_PAYS_BELOW:
-        told = connection.exec_driver_sql(f"{insert} RETURNING {', '.join(key)}", values)
-        return {tuple(row) for row in told}
-    highest = connection.exec_driver_sql(f"SELECT coalesce(max(id), 0) FROM {table.name}").scalar_one()  # noqa: S608
-    connection.exec_driver_sql(insert, values)
-    told = connection.execute(_above(table, key, highest).where(table.c[key[0]].in_(set(columns[key[0]]))))
-    return {tuple(row) for row in told}
-
-
-def _copied(
-    connection: Connection, table: Table, columns: Mapping[str, Sequence[Any]], same: Mapping[str, Any]
-) -> bool:
-    """Whether every row was new, so that COPY, which costs less than an INSERT, took them all; else it took none."""
-    count = len(next(iter(columns.values())))
-    driver: Any = connection.dialect.loaded_dbapi
-    try:
-        with connection.begin_nested():
-            append(connection, table, {**{name: [value] * count for name, value in same.items()}, **columns})
-    except driver.errors.UniqueViolation:
-        return False
-    return True
-
-
-def _insert_from_arrays(table: Table, columns: Mapping[str, Sequence[Any]], same: Mapping[str, Any]) -> str:
-    names = ", ".join(f'"{name}"' for name in (*same, *columns))
-    values = "".join(f"%s::{_postgresql_type(table.c[name])}, " for name in same)
-    arrays = ", ".join(f"%b::{_postgresql_type(table.c[name])}[]" for name in columns)
-    return f"INSERT INTO {table.name} ({names}) SELECT {values}part.* FROM unnest({arrays}) AS part"  # noqa: S608
-
-
-def _insert_new_sqlite(
-    connection: Connection, table: Table, columns: Mapping[str, Sequence[Any]], key: tuple[str, str],
-    same: Mapping[str, Any],
-) -> set[tuple[Any, ...]]:  # fmt: skip
     driver = _driver(connection)
-    count = len(columns[key[0]])
-    highest = 0
-    if count > 1:
-        (highest,) = driver.execute(f"SELECT coalesce(max(id), 0) FROM {table.name}").fetchone()  # noqa: S608
-    rows = zip(*(repeat(value, count) for value in same.values()), *columns.values(), strict=True)
-    insert = f"{_insert(table, (*same, *columns))} ON CONFLICT ({', '.join(key)}) DO NOTHING"
-    added = driver.executemany(insert, rows).rowcount
-    if added == count:
-        return set(zip(*(columns[name] for name in key), strict=True))
-    if added == 0:
-        return set()
-    return {tuple(row) for row in connection.execute(_above(table, key, highest))}
+    if connection.dialect.name == "sqlite":
+        query = f"SELECT 1 FROM {table.name} WHERE {key[0]} = ? AND {key[1]} = ?"  # noqa: S608
+        return [one for one in asked if driver.execute(query, one).fetchone()]
+    first, second = (list(column) for column in zip(*asked, strict=True))
+    told = driver.execute(_known(table, key), (first, second))
+    return [(one, other) for one, other in told.fetchall()]
 
 
-def _above(table: Table, key: tuple[str, str], highest: int) -> Select[Any]:
-    """Rows are counted upwards, and nobody else writes these assets: what is new is above the number that was the highest."""
-    return select(*(table.c[name] for name in key)).where(table.c.id > highest)
+@lru_cache(maxsize=16)
+def _known(table: Table, key: tuple[str, str]) -> str:
+    same = " AND ".join(f'its.{name} = asked.{name} COLLATE "C"' for name in key)
+    return (
+        f"SELECT its.{key[0]}, its.{key[1]} FROM unnest(%b::text[], %b::text[]) AS asked ({key[0]}, {key[1]})"  # noqa: S608
+        f" JOIN {table.name} AS its ON {same}"
+    )
 
 
 def append(connection: Connection, table: Table, columns: Mapping[str, Sequence[Any]]) -> None:

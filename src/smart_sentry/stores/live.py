@@ -11,16 +11,14 @@ from sqlalchemy import Connection, Row, func, select
 from smart_sentry.contracts.alarms import AlarmState
 from smart_sentry.contracts.live import AlarmUpdate, AssetUpdate, LiveState
 from smart_sentry.contracts.monitoring import Prediction
-from smart_sentry.stores.assessments import StoredAssessment, latest_numbers
+from smart_sentry.stores.assessments import JUDGED, StoredAssessment, latest_numbers
 from smart_sentry.stores.layouts import Layouts, read_layouts
 from smart_sentry.stores.readings import VALUES
 from smart_sentry.stores.tables import (
     alarm_transitions,
     alarms,
-    assessments,
     asset_states,
     audit_log,
-    failure_predictions,
     readings,
 )
 
@@ -30,7 +28,7 @@ _ASSESSMENT = tuple(StoredAssessment.__dataclass_fields__)
 _PREDICTION = tuple(Prediction.model_fields)
 _PURGE = "purge"
 _LAST_NUMBERS = select(
-    *(select(func.max(table.c.id)).scalar_subquery() for table in (assessments, alarm_transitions, audit_log))
+    *(select(func.max(table.c.id)).scalar_subquery() for table in (readings, alarm_transitions, audit_log))
 )
 
 
@@ -54,35 +52,26 @@ class LiveTable:
         return LiveState(assets=dict(sorted(found.items())), alarms=tuple(update for _, update in standing))
 
     def last_numbers(self) -> tuple[int, int, int]:
-        """Numbers of the last assessment, alarm transition and audit entry; 0 before the first."""
+        """Numbers of the last reading, alarm transition and audit entry; 0 before the first."""
         first, second, third = self._connection.execute(_LAST_NUMBERS).one()
         return int(first or 0), int(second or 0), int(third or 0)
 
     def assessed_after(self, number: int) -> list[tuple[int, str, float]]:
-        """(number, asset id, time) of the assessments after a number, ascending."""
-        query = select(assessments.c.id, assessments.c.asset_id, assessments.c.time).where(assessments.c.id > number)
-        return [(row.id, row.asset_id, row.time) for row in self._connection.execute(query.order_by(assessments.c.id))]
+        """(number, asset id, time) of the readings after a number of which something was said, ascending."""
+        its = readings.c
+        query = select(its.id, its.asset_id, its.time).where(its.id > number, JUDGED)
+        return [(row.id, row.asset_id, row.time) for row in self._connection.execute(query.order_by(its.id))]
 
     def updates(self, numbers: Sequence[int]) -> Iterator[AssetUpdate]:
-        """Assessments by their numbers, with the readings and predictions that they belong to."""
-        same = (assessments.c.asset_id, assessments.c.reading_id)
-        predicted = failure_predictions.c
-        query = (
-            select(
-                *(assessments.c[name] for name in _ASSESSMENT), asset_states.c.asset_type, readings.c.received,
-                readings.c.layout, readings.c["values"], *(predicted[name] for name in _PREDICTION),
-            )
-            .outerjoin(asset_states, asset_states.c.asset_id == assessments.c.asset_id)
-            .outerjoin(readings, (readings.c.asset_id == same[0]) & (readings.c.reading_id == same[1]))
-            .outerjoin(
-                failure_predictions,
-                (predicted.asset_id == same[0]) & (predicted.time == assessments.c.time) & (predicted.reading_id == same[1]),
-            )
-        )  # fmt: skip
+        """What was said of readings, by their numbers, with their values."""
+        columns = (*_ASSESSMENT, "received", "layout", "values", *_PREDICTION)
+        query = select(*(readings.c[name] for name in columns), asset_states.c.asset_type).outerjoin(
+            asset_states, asset_states.c.asset_id == readings.c.asset_id
+        )
         for first in range(0, len(numbers), _NUMBERS_A_QUERY):
-            chosen = assessments.c.id.in_(numbers[first : first + _NUMBERS_A_QUERY])
+            chosen = readings.c.id.in_(numbers[first : first + _NUMBERS_A_QUERY])
             rows = self._connection.execute(query.where(chosen)).all()
-            layouts = read_layouts(self._connection, {row.layout for row in rows if row.layout is not None})
+            layouts = read_layouts(self._connection, {row.layout for row in rows})
             yield from (_update(row, layouts) for row in rows)
 
     def transitions_after(self, number: int) -> list[tuple[int, AlarmUpdate]]:
@@ -114,12 +103,8 @@ class LiveTable:
 
 def _update(row: Row[Any], layouts: Layouts) -> AssetUpdate:
     facts = row._mapping
-    values: dict[str, float | None] = {}
-    if row.layout is not None:
-        numbers = np.frombuffer(facts["values"], VALUES).tolist()
-        values = {
-            name: value if value == value else None for name, value in zip(layouts[row.layout], numbers, strict=True)
-        }
+    numbers = np.frombuffer(facts["values"], VALUES).tolist()
+    values = {name: value if value == value else None for name, value in zip(layouts[row.layout], numbers, strict=True)}
     predicted = None
     if row.failure_probability is not None:
         predicted = Prediction(**{name: facts[name] for name in _PREDICTION})

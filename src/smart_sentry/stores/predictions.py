@@ -1,20 +1,21 @@
-"""What failure models predicted, one row a judged reading."""
+"""What failure models predicted of readings: columns of their rows."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, select
 
-from smart_sentry.stores.bulk import append
 from smart_sentry.stores.span import EVERYTHING, Span
-from smart_sentry.stores.tables import failure_predictions
+from smart_sentry.stores.tables import readings
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
+IntArray = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -22,17 +23,14 @@ class PredictionRows:
     """Predictions to be stored, one element a reading that was judged.
 
     Attributes:
-        asset_ids, reading_ids: (rows,)
-        seconds: (rows,) since 1970 UTC.
+        places: (rows,) of those readings among all that are stored with them, rising.
         probability: (rows,) of a failure within the asset type's horizon, 0..1.
         rul_cycles: (rows, 3) remaining life: estimate, lower and upper end of its interval, in cycles.
         warming: (rows,) too few readings yet. restored: (rows,) the asset was found restored, and its windows began anew.
         model_version: of the model.
     """
 
-    asset_ids: Sequence[str]
-    reading_ids: Sequence[str]
-    seconds: FloatArray
+    places: IntArray
     probability: FloatArray
     rul_cycles: FloatArray
     warming: BoolArray
@@ -56,36 +54,36 @@ class StoredPrediction:
     model_version: str
 
 
+def columns_of(rows: PredictionRows, count: int) -> dict[str, Sequence[Any]]:
+    """Column name -> value of each of `count` readings, as `ReadingTable.append` stores them; None where there is none."""
+    columns = {
+        "failure_probability": rows.probability.tolist(), "rul_cycles": rows.rul_cycles[:, 0].tolist(),
+        "rul_lower_cycles": rows.rul_cycles[:, 1].tolist(), "rul_upper_cycles": rows.rul_cycles[:, 2].tolist(),
+        "warming": rows.warming.tolist(), "restored": rows.restored.tolist(),
+        "model_version": [rows.model_version] * len(rows.places),
+    }  # fmt: skip
+    if len(rows.places) == count:
+        return columns
+    return {name: _spread(values, rows.places, count) for name, values in columns.items()}
+
+
+def _spread(values: Sequence[Any], places: IntArray, count: int) -> list[Any]:
+    spread: list[Any] = [None] * count
+    for place, value in zip(places.tolist(), values, strict=True):
+        spread[place] = value
+    return spread
+
+
 class PredictionTable:
     """The predictions, within a transaction."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def add(self, rows: PredictionRows) -> None:
-        """Stores predictions of readings that are new, in the transaction that stores these.
-
-        Raises:
-            ValueError: the columns do not have the same number of rows.
-        """
-        columns = {
-            "asset_id": rows.asset_ids,
-            "time": rows.seconds.tolist(),
-            "reading_id": rows.reading_ids,
-            "failure_probability": rows.probability.tolist(),
-            "rul_cycles": rows.rul_cycles[:, 0].tolist(),
-            "rul_lower_cycles": rows.rul_cycles[:, 1].tolist(),
-            "rul_upper_cycles": rows.rul_cycles[:, 2].tolist(),
-            "warming": rows.warming.tolist(),
-            "restored": rows.restored.tolist(),
-            "model_version": [rows.model_version] * len(rows.asset_ids),
-        }
-        append(self._connection, failure_predictions, columns)
-
     def history(self, asset_id: str, span: Span = EVERYTHING) -> list[StoredPrediction]:
         """An asset's predictions of a stretch of time."""
-        query = select(*_COLUMNS).where(failure_predictions.c.asset_id == asset_id)
-        return [StoredPrediction(*row) for row in self._connection.execute(span.of(query, failure_predictions))]
+        query = select(*_COLUMNS).where(readings.c.asset_id == asset_id, readings.c.failure_probability.is_not(None))
+        return [StoredPrediction(*row) for row in self._connection.execute(span.of(query, readings))]
 
 
-_COLUMNS = [failure_predictions.c[name] for name in StoredPrediction.__dataclass_fields__]
+_COLUMNS = [readings.c[name] for name in StoredPrediction.__dataclass_fields__]

@@ -1,17 +1,21 @@
-"""Readings as they came: each asset's reading id is stored once, whoever sends it how often."""
+"""Readings as they came, with what was said of them: each asset's reading id is stored once, whoever sends it how often."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import compress
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, Row, func, select, text
 
-from smart_sentry.stores.bulk import append, hold_assets, insert_new
+from smart_sentry.stores import assessments, predictions
+from smart_sentry.stores.assessments import AssessmentRows
+from smart_sentry.stores.bulk import append, hold_assets, known_keys
 from smart_sentry.stores.layouts import layout_of, read_layouts, union
+from smart_sentry.stores.predictions import PredictionRows
 from smart_sentry.stores.span import EVERYTHING, Span
 from smart_sentry.stores.tables import readings
 
@@ -80,45 +84,39 @@ class ReadingTable:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def add(self, rows: ReadingRows) -> BoolArray:
-        """Stores readings and tells which are new: (rows,), false for one that is stored already or stands earlier in `rows`.
+    def unknown(self, asset_ids: Sequence[str], reading_ids: Sequence[str]) -> BoolArray:
+        """Which of these readings are not stored yet: (rows,), false also for one that stands earlier among them.
 
         On PostgreSQL the assets are held until the transaction ends, so that one asset's readings are scored one after another.
 
-        Raises:
-            ValueError: the columns do not have the same number of rows, or values not a column for each signal.
+        Args:
+            asset_ids, reading_ids: (rows,)
         """
-        count, packed = len(rows.seconds), _packed(rows)
+        unknown = np.zeros(len(asset_ids), dtype=np.bool_)
+        if not len(unknown):
+            return unknown
+        hold_assets(self._connection, asset_ids)
         first: dict[tuple[str, str], int] = {}
-        for row, key in enumerate(zip(rows.asset_ids, rows.reading_ids, strict=True)):
+        for row, key in enumerate(zip(asset_ids, reading_ids, strict=True)):
             first.setdefault(key, row)
-        new = np.zeros(count, dtype=np.bool_)
-        if not count:
-            return new
-        hold_assets(self._connection, rows.asset_ids)
-        chosen = list(first.values())
-        seconds = np.asarray(rows.seconds, dtype=np.float64)[chosen].tolist()
-        layout = layout_of(self._connection, rows.signals)
-        columns = {
-            "asset_id": [asset for asset, _ in first],
-            "reading_id": [reading for _, reading in first],
-            "time": seconds,
-            "values": [packed[row] for row in chosen],
-        }
-        same = {"received": rows.received, "layout": layout, "source": rows.source}
-        stored = insert_new(self._connection, readings, columns, ("asset_id", "reading_id"), same)
-        if len(stored) == count:
-            return np.ones(count, dtype=np.bool_)
-        for key in stored:
-            new[first[(key[0], key[1])]] = True
-        return new
+        unknown[list(first.values())] = True
+        known = known_keys(self._connection, readings, ("asset_id", "reading_id"), list(first))
+        unknown[[first[key] for key in known]] = False
+        return unknown
 
-    def add_all(self, rows: ReadingRows) -> None:
-        """Stores readings of which the caller knows that none is stored yet: it holds no assets and asks for nothing.
+    def append(
+        self, rows: ReadingRows, said: AssessmentRows | None = None, predicted: PredictionRows | None = None
+    ) -> None:
+        """Stores readings that are unknown, with what was said of them.
+
+        Args:
+            rows: the readings.
+            said: of all of them, in their order; None: nothing.
+            predicted: of those among them that a failure model judged; None: of none.
 
         Raises:
             AlreadyStored: one is there, or comes twice. The transaction can only be undone.
-            ValueError: as of `add`.
+            ValueError: the columns do not have the same number of rows, or values not a column for each signal.
         """
         count = len(rows.seconds)
         columns = {
@@ -126,12 +124,23 @@ class ReadingTable:
             "time": np.asarray(rows.seconds, dtype=np.float64).tolist(), "received": [rows.received] * count,
             "layout": [layout_of(self._connection, rows.signals)] * count, "values": _packed(rows),
             "source": [rows.source] * count,
+            **({} if said is None else assessments.columns_of(said)),
+            **({} if predicted is None else predictions.columns_of(predicted, count)),
         }  # fmt: skip
         driver: Any = self._connection.dialect.loaded_dbapi
         try:
             append(self._connection, readings, columns)
         except driver.IntegrityError as error:
             raise AlreadyStored(str(error).strip()) from error
+
+    def add(self, rows: ReadingRows) -> BoolArray:
+        """Stores the readings that are unknown, and nothing of what is said of them; which they are, as `unknown`."""
+        new = self.unknown(rows.asset_ids, rows.reading_ids)
+        self.append(ReadingRows(
+            list(compress(rows.asset_ids, new)), list(compress(rows.reading_ids, new)),
+            np.asarray(rows.seconds, dtype=np.float64)[new], rows.values[new], rows.signals, rows.source, rows.received,
+        ))  # fmt: skip
+        return new
 
     def history(self, asset_id: str, span: Span = EVERYTHING) -> ReadingHistory:
         """An asset's readings of a stretch of time."""

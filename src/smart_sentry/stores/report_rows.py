@@ -14,25 +14,22 @@ from sqlalchemy import Connection, Select, Table, func, select
 
 from smart_sentry.contracts import alarms as words
 from smart_sentry.stores.alarm_log import STANDS_SINCE, AlarmState
+from smart_sentry.stores.assessments import JUDGED
 from smart_sentry.stores.layouts import Layouts, read_layouts, union
 from smart_sentry.stores.readings import VALUES
 from smart_sentry.stores.tables import (
     alarm_transitions,
     alarms,
-    assessments,
     asset_states,
     audit_log,
     baselines,
-    failure_predictions,
     operator_notes,
     readings,
 )
 
 FloatArray = NDArray[np.float64]
 
-_DATED = (
-    readings, assessments, failure_predictions, alarm_transitions, operator_notes, audit_log, baselines, asset_states,
-)  # fmt: skip
+_DATED = (readings, alarm_transitions, operator_notes, audit_log, baselines, asset_states)
 _IDS_A_QUERY = 1000
 
 
@@ -98,16 +95,17 @@ class ReportRows:
 
     def time_of_last(self, asset_id: str, most: int, until: float, *, judged: bool = False) -> float | None:
         """Time of the `most`-th newest reading (or assessment); None where there are fewer."""
-        table = assessments if judged else readings
-        mine = (table.c.asset_id == asset_id) & (table.c.time <= until)
-        query = select(table.c.time).where(mine).order_by(table.c.time.desc()).offset(most - 1).limit(1)
+        its = readings.c
+        mine = [its.asset_id == asset_id, its.time <= until, *([JUDGED] if judged else [])]
+        query = select(its.time).where(*mine).order_by(its.time.desc()).offset(most - 1).limit(1)
         found = self._connection.execute(query).scalar()
         return None if found is None else float(found)
 
     def oldest(self, asset_id: str, until: float, *, judged: bool = False) -> float | None:
         """Time of the oldest reading (or assessment); None without one."""
-        table = assessments if judged else readings
-        query = select(func.min(table.c.time)).where(table.c.asset_id == asset_id, table.c.time <= until)
+        its = readings.c
+        mine = [its.asset_id == asset_id, its.time <= until, *([JUDGED] if judged else [])]
+        query = select(its.time).where(*mine).order_by(its.time).limit(1)
         found = self._connection.execute(query).scalar()
         return None if found is None else float(found)
 
@@ -121,10 +119,10 @@ class ReportRows:
 
     def judged_count(self, asset_id: str, start: float, until: float) -> tuple[int, int]:
         """How many readings have a score in start <= time <= until, and how many were flagged."""
-        scored, flagged = assessments.c.score.is_not(None), assessments.c.flag
+        scored, flagged = readings.c.score.is_not(None), readings.c.flag
         return (
-            self._count(assessments, asset_id, start, until, scored),
-            self._count(assessments, asset_id, start, until, flagged),
+            self._count(readings, asset_id, start, until, scored),
+            self._count(readings, asset_id, start, until, flagged),
         )
 
     def log_counts(self, asset_id: str, until: float) -> dict[str, int]:
@@ -135,26 +133,24 @@ class ReportRows:
     def health_at(self, asset_id: str, times: Sequence[float]) -> FloatArray:
         """(times,) health as the newest assessment up to each time tells it, by the index; NaN before the first with a score."""
         found, first = np.full(len(times), np.nan), self._first_scored(asset_id)
-        mine = assessments.c.asset_id == asset_id
+        mine = (readings.c.asset_id == asset_id) & JUDGED
         for place, time in enumerate(times):
             if first is None or time < first:
                 continue
-            query = select(assessments.c.health).where(mine & (assessments.c.time <= time))
+            query = select(readings.c.health).where(mine & (readings.c.time <= time))
             health = self._connection.execute(
-                query.order_by(assessments.c.time.desc(), assessments.c.id.desc()).limit(1)
+                query.order_by(readings.c.time.desc(), readings.c.id.desc()).limit(1)
             ).scalar()
             found[place] = np.nan if health is None else health
         return found
 
     def judged(self, asset_id: str, start: float, until: float) -> JudgedColumns:
         """Assessments of start <= time <= until."""
-        its = assessments.c
-        query = select(its.time, its.phase, its.score, its.flag)
-        rows = self._plain(_between(query, assessments, asset_id, start, until))
+        its = readings.c
+        query = select(its.time, its.phase, its.score, its.flag).where(JUDGED)
+        rows = self._plain(_between(query, asset_id, start, until))
         seconds, phases, score, flag = zip(*rows, strict=True) if rows else ((),) * 4
-        flagged = self._plain(
-            _between(select(its.votes, its.reason).where(its.flag), assessments, asset_id, start, until)
-        )
+        flagged = self._plain(_between(select(its.votes, its.reason).where(its.flag), asset_id, start, until))
         votes, reasons = zip(*flagged, strict=True) if flagged else ((), ())
         return JudgedColumns(
             np.array(seconds, dtype=np.float64), phases, np.array(score, dtype=np.float64), np.array(flag, dtype=np.bool_),
@@ -165,7 +161,7 @@ class ReportRows:
         """Readings of start <= time <= until; NaN where there is no number."""
         its = readings.c
         query = select(its.time, its.layout, its["values"])
-        rows = self._plain(_between(query, readings, asset_id, start, until))
+        rows = self._plain(_between(query, asset_id, start, until))
         seconds, numbers, blobs = zip(*rows, strict=True) if rows else ((), (), ())
         layouts = read_layouts(self._connection, set(numbers))
         signals = union(layouts)
@@ -180,17 +176,16 @@ class ReportRows:
         No more than `at_once` rows are held. None stands where there is no number, in the last five places of what was not
         assessed, and for the health of what came before the first score: it was stored as 100, and nobody had judged it.
         """
-        its, said = readings.c, assessments.c
-        same = (said.asset_id == its.asset_id) & (said.time == its.time) & (said.reading_id == its.reading_id)
+        its = readings.c
         query = select(
-            its.id, its.time, its.layout, its["values"], said.phase, said.score, said.flag, said.votes, said.health
-        ).select_from(readings.outerjoin(assessments, same))
+            its.id, its.time, its.layout, its["values"], its.phase, its.score, its.flag, its.votes, its.health
+        )
         layouts: Layouts = {}
         last, begin, first = 0, start, self._first_scored(asset_id)
         known_from = math.inf if first is None else first
         while True:
             newer = query.where(~((its.time == begin) & (its.id <= last)))
-            rows = self._plain(_between(newer, readings, asset_id, begin, until).limit(at_once))
+            rows = self._plain(_between(newer, asset_id, begin, until).limit(at_once))
             if not rows:
                 return
             ids, times, numbers, blobs, phase, score, flag, votes, told = zip(*rows, strict=True)
@@ -266,8 +261,8 @@ class ReportRows:
 
     def _first_scored(self, asset_id: str) -> float | None:
         """Time of the oldest assessment with a score: what came before it was judged by nothing, and its health says nothing."""
-        mine = (assessments.c.asset_id == asset_id) & assessments.c.score.is_not(None)
-        query = select(assessments.c.time).where(mine).order_by(assessments.c.time).limit(1)
+        mine = (readings.c.asset_id == asset_id) & readings.c.score.is_not(None)
+        query = select(readings.c.time).where(mine).order_by(readings.c.time).limit(1)
         found = self._connection.execute(query).scalar()
         return None if found is None else float(found)
 
@@ -312,9 +307,9 @@ class ReportRows:
         return int(self._connection.execute(query).scalar_one())
 
 
-def _between(query: Select[Any], table: Table, asset_id: str, start: float, until: float) -> Select[Any]:
-    mine = query.where(table.c.asset_id == asset_id, table.c.time >= start, table.c.time <= until)
-    return mine.order_by(table.c.time, table.c.id)
+def _between(query: Select[Any], asset_id: str, start: float, until: float) -> Select[Any]:
+    its = readings.c
+    return query.where(its.asset_id == asset_id, its.time >= start, its.time <= until).order_by(its.time, its.id)
 
 
 def _parts(alarm_ids: Sequence[str]) -> Iterator[Any]:

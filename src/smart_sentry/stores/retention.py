@@ -13,25 +13,19 @@ from smart_sentry.stores.bulk import hold_assets
 from smart_sentry.stores.tables import (
     alarm_transitions,
     alarms,
-    assessments,
     asset_states,
     baselines,
     drift_findings,
-    failure_predictions,
     operator_notes,
     readings,
     recalibrations,
     snapshots,
-    windows,
 )
 
 PURGED = (
-    readings, windows, assessments, failure_predictions, alarm_transitions, alarms, operator_notes, recalibrations,
-    drift_findings, baselines, asset_states,
+    readings, alarm_transitions, alarms, operator_notes, recalibrations, drift_findings, baselines, asset_states,
 )  # fmt: skip
 """Tables that a purge empties, those that refer to others before them. The audit log stays."""
-AGEING = (readings, windows, assessments, failure_predictions)
-"""Tables that retention thins out. What people and alarms did is kept until a purge."""
 
 
 @dataclass(frozen=True)
@@ -83,28 +77,15 @@ def purge(connection: Connection, asked: Purge) -> Purged:
     return Purged(rows, folder)
 
 
-def assets_of(connection: Connection, table_name: str) -> list[str]:
-    """Every asset that has rows in a table of `AGEING`."""
-    table = next(table for table in AGEING if table.name == table_name)
-    found: list[str] = []
-    query = select(table.c.asset_id).order_by(table.c.asset_id).limit(1)
-    while (
-        asset := connection.execute(query if not found else query.where(table.c.asset_id > found[-1])).scalar()
-    ) is not None:
-        found.append(asset)
-    return found
+def delete_older(connection: Connection, asset_id: str, before: float, most: int, through: int | None = None) -> int:
+    """Deletes at most so many readings of an asset that are older than a time (seconds since 1970 UTC) and returns how many.
 
-
-def delete_older(
-    connection: Connection, table_name: str, asset_id: str, before: float, most: int, through: int | None = None
-) -> int:
-    """Deletes at most so many rows of an asset that are older than a time (seconds since 1970 UTC) and returns how many.
+    What people and alarms did is kept until a purge.
 
     Args:
         through: number of a reading; it and those that came after it stay. None: nothing stays.
     """
-    table = next(table for table in AGEING if table.name == table_name)
-    old = select(table.c.id).where(table.c.asset_id == asset_id, table.c.time < before).limit(most)
-    if table is readings and through is not None:
-        old = old.where(table.c.id < through)
-    return connection.execute(delete(table).where(table.c.id.in_(old))).rowcount
+    old = select(readings.c.id).where(readings.c.asset_id == asset_id, readings.c.time < before).limit(most)
+    if through is not None:
+        old = old.where(readings.c.id < through)
+    return connection.execute(delete(readings).where(readings.c.id.in_(old))).rowcount

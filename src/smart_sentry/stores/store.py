@@ -1,9 +1,9 @@
 """The store: one database, reached through transactions.
 
     with store.transaction() as batch:
-        new = batch.readings.add(rows)
-        ...                                  # score the new ones, and only these
-        batch.assessments.add(assessed)
+        new = batch.readings.unknown(asset_ids, reading_ids)
+        ...                                  # judge the new ones, and only these
+        batch.readings.append(rows, said, predicted)
         batch.alarms.record(states, transitions)
         batch.snapshots.save("motor", monitor.snapshot(), now)
 
@@ -41,11 +41,10 @@ from smart_sentry.stores.predictions import PredictionTable
 from smart_sentry.stores.readings import ReadingTable
 from smart_sentry.stores.recalibrations import RecalibrationTable
 from smart_sentry.stores.report_rows import ReportRows
-from smart_sentry.stores.retention import AGEING, Purge, Purged, assets_of, delete_older, purge
+from smart_sentry.stores.retention import Purge, Purged, delete_older, purge
 from smart_sentry.stores.snapshots import SnapshotTable
 from smart_sentry.stores.stream_partitions import StreamPartitions
 from smart_sentry.stores.throughput import ThroughputLog
-from smart_sentry.stores.windows import WindowTable
 from smart_sentry.stores.writer import Busy, SqliteWriter
 
 _REMEDY = {
@@ -62,7 +61,6 @@ class Batch:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self.readings = ReadingTable(connection)
-        self.windows = WindowTable(connection)
         self.assessments = AssessmentTable(connection)
         self.predictions = PredictionTable(connection)
         self.alarms = AlarmLog(connection)
@@ -123,7 +121,7 @@ class Store:
         the same assets.
 
         Args:
-            assets: those that will be written, where more than one call adds readings or windows. Two transactions that come to
+            assets: those that will be written, where more than one call adds readings. Two transactions that come to
                 the same assets in different order would wait for each other, until PostgreSQL ends one of them.
             wait: for others. If not, and where a database is asked over a network, `Busy` says that it would have to.
 
@@ -150,8 +148,8 @@ class Store:
     def retire(
         self, before: float, *, through: int | None = None, most_at_once: int = 5000,
         stopped: Callable[[], bool] = lambda: False,
-    ) -> dict[str, int]:  # fmt: skip
-        """Deletes readings, windows and assessments that are older than a time, a little in each transaction.
+    ) -> int:  # fmt: skip
+        """Deletes readings, and what was said of them, that are older than a time, a little in each transaction.
 
         Args:
             before: seconds since 1970 UTC.
@@ -161,20 +159,19 @@ class Store:
             stopped: asked before each transaction; once it says so, the rest is left for the next time.
 
         Returns:
-            Deleted rows by table.
+            How many were deleted.
         """
-        deleted = {table.name: 0 for table in AGEING}
-        for name in deleted:
-            with self._connection(writes=False) as connection:
-                assets = assets_of(connection, name)
-            for asset in assets:
-                gone = most_at_once
-                while gone == most_at_once:
-                    if stopped():
-                        return deleted
-                    with self._writing() as connection:
-                        gone = delete_older(connection, name, asset, before, most_at_once, through)
-                    deleted[name] += gone
+        deleted = 0
+        with self.view() as batch:
+            assets = batch.readings.assets()
+        for asset in assets:
+            gone = most_at_once
+            while gone == most_at_once:
+                if stopped():
+                    return deleted
+                with self._writing() as connection:
+                    gone = delete_older(connection, asset, before, most_at_once, through)
+                deleted += gone
         return deleted
 
     @property

@@ -64,56 +64,25 @@ readings = Table(
     Column("layout", NUMBER, nullable=False),
     Column("values", LargeBinary, nullable=False),  # little-endian float64, one a signal; NaN where there is no number
     Column("source", Text, nullable=False),
-    UniqueConstraint("asset_id", "reading_id"),
-    Index(None, "asset_id", "time"),
-)
-
-windows = Table(
-    "windows",
-    metadata,
-    Column("id", NUMBER, primary_key=True),
-    Column("asset_id", NAME, nullable=False),
-    Column("time", Double, nullable=False),  # of the first point
-    Column("received", Double, nullable=False),
-    Column("interval_seconds", Double, nullable=False),
-    Column("layout", NUMBER, nullable=False),
-    Column("values", LargeBinary, nullable=False),  # little-endian float32 (points, signals), point by point
-    Column("source", Text, nullable=False),
-    UniqueConstraint("asset_id", "time"),
-)
-
-assessments = Table(
-    "assessments",
-    metadata,
-    Column("id", NUMBER, primary_key=True),
-    Column("asset_id", NAME, nullable=False),
-    Column("time", Double, nullable=False),
-    Column("reading_id", NAME),  # None: of a step of a window
-    Column("phase", Text, nullable=False),
+    # What was said of it stands beside it, not in tables of their own: index entries cost more than all the rest of a row.
+    # None of it is there before anything was said.
+    Column("phase", Text),
     Column("score", Double),  # None: not judged
-    Column("flag", Boolean, nullable=False),
-    Column("votes", Integer, nullable=False),
-    Column("health", Double, nullable=False),
-    Column("risk", Text, nullable=False),
-    Column("degradation", Double, nullable=False),
-    Column("reason", Text, nullable=False),
-    Index(None, "asset_id", "time"),
-)
-
-failure_predictions = Table(
-    "failure_predictions",
-    metadata,
-    Column("id", NUMBER, primary_key=True),
-    Column("asset_id", NAME, nullable=False),
-    Column("time", Double, nullable=False),
-    Column("reading_id", NAME, nullable=False),
-    Column("failure_probability", Double, nullable=False),
-    Column("rul_cycles", Double, nullable=False),
-    Column("rul_lower_cycles", Double, nullable=False),
-    Column("rul_upper_cycles", Double, nullable=False),
-    Column("warming", Boolean, nullable=False),
-    Column("restored", Boolean, nullable=False),
-    Column("model_version", Text, nullable=False),
+    Column("flag", Boolean),
+    Column("votes", Integer),
+    Column("health", Double),
+    Column("risk", Text),
+    Column("degradation", Double),
+    Column("reason", Text),
+    # Of a failure model; None: no model predicted anything of it.
+    Column("failure_probability", Double),
+    Column("rul_cycles", Double),
+    Column("rul_lower_cycles", Double),
+    Column("rul_upper_cycles", Double),
+    Column("warming", Boolean),
+    Column("restored", Boolean),
+    Column("model_version", Text),
+    UniqueConstraint("asset_id", "reading_id"),
     Index(None, "asset_id", "time"),
 )
 

@@ -36,8 +36,7 @@ class Pending:
             AlreadyStored: another way than this partition has brought one of its readings.
         """
         for verdict in self.verdicts:
-            batch.readings.add_all(verdict.readings(source, self.now))
-            verdict.write(batch)
+            verdict.write(batch, source, self.now)
             watches.meet(batch, verdict.part.asset_type, verdict.part.assets, self.now)
 
     def taken(self) -> Taken:

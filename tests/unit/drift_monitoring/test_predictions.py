@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from plant_fixture import sqlite_in
-from stored_rows import some_predictions
+from stored_rows import some_assessments, some_predictions, some_readings
 
 from smart_sentry.drift_monitoring.predictions import (
     TEST_PREDICTIONS,
@@ -25,7 +25,10 @@ def store(tmp_path: Path) -> Store:
     """One engine's predictions at 1000 .. 1009 s: probabilities 0.00, 0.01 .. 0.09."""
     opened = Store(sqlite_in(tmp_path))
     with opened.transaction() as batch:
-        batch.predictions.add(some_predictions("engine", range(10)))
+        numbers = range(10)
+        batch.readings.append(
+            some_readings("engine", numbers), some_assessments("engine", numbers), some_predictions(numbers)
+        )
     return opened
 
 

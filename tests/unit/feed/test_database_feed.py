@@ -30,8 +30,8 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
 
 def add(batch: Batch, asset: str, number: int) -> None:
     seconds, one = np.array([float(number)]), np.array([1.0])
-    batch.readings.add(ReadingRows([asset], [f"r{number}"], seconds, one[:, None], ("speed",), "test", 5.0))
-    batch.assessments.add(AssessmentRows(
+    rows = ReadingRows([asset], [f"r{number}"], seconds, one[:, None], ("speed",), "test", 5.0)
+    batch.readings.append(rows, AssessmentRows(
         [asset], [f"r{number}"], seconds, ["STEADY"], one, np.array([False]), np.array([0]), one, ["LOW"], one, [""],
     ))  # fmt: skip
 

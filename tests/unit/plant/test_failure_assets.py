@@ -214,7 +214,7 @@ def test_maintenance_and_purge_begin_a_new_engine(tmp_path: Path, packaged_bundl
     found = predictions_of(plant).iloc[30:].reset_index(drop=True)
     assert_equal_rows(found, expected_of(packaged_bundle, table.iloc[30:60]))
     done = purge(plant, "engine_1", "engine_1", None, "Ada")
-    assert done["deleted"]["failure_predictions"] == 60
+    assert done["deleted"]["readings"] == 60
     plant.take(incoming(table.iloc[:10]), "test")
     assert_equal_rows(predictions_of(plant), expected_of(packaged_bundle, table.iloc[:10]))
     plant.store.close()

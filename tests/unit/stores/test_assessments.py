@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from stored_rows import some_assessments
+from stored_rows import add_judged, some_assessments, some_readings
 
 from smart_sentry.stores.assessments import StoredAssessment
 from smart_sentry.stores.span import Span
@@ -16,8 +16,10 @@ from smart_sentry.stores.store import Store
 @pytest.fixture
 def filled(store: Store) -> Store:
     with store.transaction() as batch:
-        batch.assessments.add(some_assessments("pump", [3, 0, 2, 1]))
-        batch.assessments.add(some_assessments("fan", [1]))
+        add_judged(batch, "pump", [3, 0, 2, 1])
+        add_judged(batch, "fan", [1])
+        batch.readings.add(some_readings("pump", [4]))  # nothing was said of it
+        batch.readings.add(some_readings("mill", [1]))
     return store
 
 
@@ -51,22 +53,17 @@ def test_latest_of_an_empty_store_is_empty(store: Store) -> None:
         assert view.assessments.latest() == {}
 
 
-def test_assessment_of_a_step_needs_no_reading(store: Store) -> None:
-    with store.transaction() as batch:
-        batch.assessments.add(replace(some_assessments("pump", [1]), reading_ids=[None]))
-    with store.view() as view:
-        assert view.assessments.history("pump")[0].reading_id is None
-
-
 def test_assessments_of_unequal_columns_are_refused(store: Store) -> None:
     with store.transaction() as batch, pytest.raises(ValueError, match="shorter"):
-        batch.assessments.add(replace(some_assessments("pump", [1, 2]), risks=["LOW"]))
+        batch.readings.append(some_readings("pump", [1, 2]), replace(some_assessments("pump", [1, 2]), risks=["LOW"]))
 
 
 def test_degradation_is_that_of_the_newest_assessment_at_each_time(store: Store) -> None:
     rows = some_assessments("pump", range(4))
     with store.transaction() as batch:
-        batch.assessments.add(replace(rows, degradation=np.array([0.0, 0.1, 0.2, 0.3])))
+        batch.readings.append(
+            some_readings("pump", range(4)), replace(rows, degradation=np.array([0.0, 0.1, 0.2, 0.3]))
+        )
     with store.view() as view:
         found = view.assessments.degradation_at("pump", np.array([999.0, 1000.0, 1001.5, 2000.0]))
         assert np.isnan(view.assessments.degradation_at("fan", np.array([2000.0]))).all()
@@ -75,7 +72,7 @@ def test_degradation_is_that_of_the_newest_assessment_at_each_time(store: Store)
 
 def test_scores_are_those_that_were_judged_or_every_so_manieth(store: Store) -> None:
     with store.transaction() as batch:
-        batch.assessments.add(some_assessments("pump", range(300)))
+        add_judged(batch, "pump", range(300))
     with store.view() as view:
         assert view.assessments.scores("pump", Span(1000.0, 1004.0)).tolist() == [1.0, 2.0, 3.0]
         thin = view.assessments.scores("pump", one_in=7)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
@@ -9,8 +10,10 @@ from alembic.migration import MigrationContext
 from sqlalchemy import MetaData, create_engine, inspect, text
 
 from smart_sentry.errors import StoreUnavailable
+from smart_sentry.stores.assessments import StoredAssessment
 from smart_sentry.stores.engine import parse_url
 from smart_sentry.stores.migrations import configuration
+from smart_sentry.stores.predictions import StoredPrediction
 from smart_sentry.stores.store import Store
 from smart_sentry.stores.tables import APPEND_ONLY, metadata
 
@@ -84,6 +87,47 @@ def test_transitions_of_the_first_tables_get_their_event_key_and_priority(store_
         ("RAISED", "score 3: too high", "pump:1"), ("COMMENTED", "no event", "pump:2"), ("RE_ALARMED", "nobody came", "pump:2"),
     ]  # fmt: skip
     assert {(one.key, one.priority, one.score) for one in found} == {("anomaly", "HIGH", None)}
+
+
+def test_what_was_said_of_readings_moves_into_their_rows(store_url: str) -> None:
+    engine = create_engine(parse_url(store_url))
+    with engine.begin() as connection:
+        command.upgrade(configuration(connection), "0008")
+        connection.execute(text("INSERT INTO signal_layouts (names) VALUES ('[\"speed\"]')"))
+        read = 'INSERT INTO readings (asset_id, reading_id, time, received, layout, "values", source) VALUES'
+        said = (
+            "INSERT INTO assessments (asset_id, time, reading_id, phase, score, flag, votes, health, risk, degradation,"
+            " reason)"
+        )
+        for number in range(3):  # of the last one nothing was said; the first two are of one time
+            row = {
+                "id": f"r{number}",
+                "time": 10.0 + number // 2,
+                "score": 0.5 + number,
+                "values": np.float64(number).tobytes(),
+            }
+            connection.execute(text(f"{read} ('pump', :id, :time, 1, 1, :values, 'http')"), row)
+            if number < 2:
+                values = " VALUES ('pump', :time, :id, 'STEADY', :score, :score > 1, 2, 90, 'LOW', 0.1, 'hot')"
+                connection.execute(text(said + values), row)
+        predicted = (
+            "INSERT INTO failure_predictions (asset_id, time, reading_id, failure_probability, rul_cycles, rul_lower_cycles,"
+            " rul_upper_cycles, warming, restored, model_version) VALUES"
+        )
+        connection.execute(
+            text(f"{predicted} ('pump', 10, 'r1', 0.25, 50, 40, 60, :yes, :no, 'v1')"), {"yes": True, "no": False}
+        )
+    engine.dispose()
+    with Store(store_url) as store, store.view() as view:
+        assessed = view.assessments.history("pump")
+        assert view.predictions.history("pump") == [
+            StoredPrediction("pump", "r1", 10.0, 0.25, 50.0, 40.0, 60.0, True, False, "v1")
+        ]
+        assert view.readings.history("pump").values[:, 0].tolist() == [0.0, 1.0, 2.0]
+    assert assessed == [
+        StoredAssessment("pump", "r0", 10.0, "STEADY", 0.5, False, 2, 90.0, "LOW", 0.1, "hot"),
+        StoredAssessment("pump", "r1", 10.0, "STEADY", 1.5, True, 2, 90.0, "LOW", 0.1, "hot"),
+    ]
 
 
 def test_database_of_a_newer_version_is_refused_and_left_alone(store_url: str) -> None:

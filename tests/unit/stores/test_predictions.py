@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from stored_rows import some_predictions
+from dataclasses import replace
+
+import numpy as np
+from stored_rows import some_assessments, some_predictions, some_readings
 
 from smart_sentry.stores.predictions import StoredPrediction
 from smart_sentry.stores.span import Span
@@ -11,8 +14,10 @@ from smart_sentry.stores.store import Store
 
 def test_predictions_come_back_as_they_were_in_the_order_of_time(store: Store) -> None:
     with store.transaction() as batch:
-        batch.predictions.add(some_predictions("engine", [3, 0, 1]))
-        batch.predictions.add(some_predictions("other", [2]))
+        for asset, numbers in (("engine", [3, 0, 1]), ("other", [2])):
+            batch.readings.append(
+                some_readings(asset, numbers), some_assessments(asset, numbers), some_predictions(numbers)
+            )
     with store.view() as view:
         found = view.predictions.history("engine")
         newest = view.predictions.history("engine", Span(limit=1, newest_first=True))
@@ -25,10 +30,20 @@ def test_predictions_come_back_as_they_were_in_the_order_of_time(store: Store) -
     assert [one.warming for one in found] == [True, True, False]
 
 
+def test_readings_that_no_model_judged_have_no_prediction(store: Store) -> None:
+    predicted = replace(some_predictions([1, 3]), places=np.array([1, 3]))
+    with store.transaction() as batch:
+        batch.readings.append(some_readings("engine", range(5)), some_assessments("engine", range(5)), predicted)
+    with store.view() as view:
+        found = view.predictions.history("engine")
+        assert len(view.assessments.history("engine")) == 5
+    assert [(one.reading_id, one.failure_probability) for one in found] == [("r1", 0.01), ("r3", 0.03)]
+
+
 def test_predictions_of_a_transaction_that_fails_are_not_there(store: Store) -> None:
     try:
         with store.transaction() as batch:
-            batch.predictions.add(some_predictions("engine", [0]))
+            batch.readings.append(some_readings("engine", [0]), some_assessments("engine", [0]), some_predictions([0]))
             raise KeyboardInterrupt
     except KeyboardInterrupt:
         pass

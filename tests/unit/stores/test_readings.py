@@ -160,8 +160,8 @@ def test_assets_come_sorted_by_their_bytes(store: Store) -> None:
 
 def test_readings_that_are_all_new_are_stored_like_others(store: Store) -> None:
     with store.transaction() as batch:
-        batch.readings.add_all(some_readings("pump", [0, 1]))
-        batch.readings.add_all(some_readings("pump", []))
+        batch.readings.append(some_readings("pump", [0, 1]))
+        batch.readings.append(some_readings("pump", []))
     with store.view() as view:
         found = view.readings.history("pump")
     _fill(store, some_readings("fan", [0, 1]))
@@ -177,8 +177,8 @@ def test_readings_that_are_all_new_are_stored_like_others(store: Store) -> None:
 def test_reading_that_is_not_new_stores_nothing_where_all_should_be(store: Store, numbers: list[int]) -> None:
     def fill() -> None:
         with store.transaction() as batch:
-            batch.assessments.add(some_assessments("pump", [7]))
-            batch.readings.add_all(some_readings("pump", numbers))
+            batch.readings.append(some_readings("pump", [7]), some_assessments("pump", [7]))
+            batch.readings.append(some_readings("pump", numbers))
 
     _fill(store, some_readings("pump", [0, 1]))
     with pytest.raises(AlreadyStored):

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from stored_rows import some_assessments, some_readings
+from stored_rows import add_judged, some_assessments, some_readings
 
 from smart_sentry.contracts.alarms import AlarmEvent, AlarmPriority, AlarmState, AlarmTransition
 from smart_sentry.stores import alarm_log
@@ -21,10 +21,11 @@ START = 1000.0
 def filled(store: Store) -> Store:
     """Ten readings of pump, the last three with another list of signals; one of another asset."""
     with store.transaction(assets=["pump", "fan"]) as batch:
-        batch.readings.add(some_readings("pump", range(7)))
-        batch.readings.add(some_readings("pump", range(7, 10), signals=("speed", "heat")))
+        add_judged(batch, "pump", range(7))
+        later = [some_readings("pump", numbers, signals=("speed", "heat")) for numbers in (range(7, 9), [9])]
+        batch.readings.append(later[0], some_assessments("pump", range(7, 9)))
+        batch.readings.append(later[1])
         batch.readings.add(some_readings("fan", [50]))
-        batch.assessments.add(some_assessments("pump", range(9)))
     return store
 
 
@@ -138,9 +139,8 @@ def test_health_is_that_of_the_newest_assessment_up_to_a_time_from_the_first_sco
 
 def test_health_stays_known_while_a_machine_that_was_judged_has_no_score(store: Store) -> None:
     with store.transaction() as batch:
-        batch.readings.add(some_readings("pump", [1, 2]))
-        batch.assessments.add(some_assessments("pump", [1]))
-        batch.assessments.add(some_assessments("pump", [0], start=START + 2))
+        add_judged(batch, "pump", [1])
+        add_judged(batch, "pump", [0], start=START + 2)
     with store.view() as view:
         found = view.reports.health_at("pump", [START + 2])
     assert found.tolist() == [90.0]

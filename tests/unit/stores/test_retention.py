@@ -20,13 +20,9 @@ from smart_sentry.stores.notes import Note
 from smart_sentry.stores.recalibrations import Asked
 from smart_sentry.stores.retention import Purge
 from smart_sentry.stores.store import Store
-from smart_sentry.stores.windows import HighRateWindow
 
 EACH = {
     "readings": 4,
-    "windows": 1,
-    "assessments": 4,
-    "failure_predictions": 4,
     "alarm_transitions": 1,
     "alarms": 1,
     "operator_notes": 2,
@@ -47,13 +43,12 @@ def _raised(asset: str) -> AlarmTransition:
 @pytest.fixture
 def filled(store: Store) -> Store:
     """Two assets with something in every table."""
-    points = np.array([[1.0, 2.0], [3.0, 4.0]], dtype=np.float32)
+    numbers = [0, 1, 2, 3]
     for asset in ("pump", "fan"):
         with store.transaction() as batch:
-            batch.readings.add(some_readings(asset, [0, 1, 2, 3]))
-            batch.assessments.add(some_assessments(asset, [0, 1, 2, 3]))
-            batch.predictions.add(some_predictions(asset, [0, 1, 2, 3]))
-            batch.windows.add([HighRateWindow(asset, 1000.0, 0.01, points, ("current", "speed"), "http", 1.0)])
+            batch.readings.append(
+                some_readings(asset, numbers), some_assessments(asset, numbers), some_predictions(numbers)
+            )
             batch.alarms.record(
                 [AlarmState(f"{asset}/x", asset, "x", "LOW", "UNACKNOWLEDGED", 1.0, "", {})],
                 [_raised(asset)],
@@ -76,7 +71,7 @@ def test_purge_of_an_asset_archives_and_deletes_it_alone(filled: Store, tmp_path
     with filled.view() as view:
         assert view.readings.assets() == ["fan"]
         assert list(view.assessments.latest()) == ["fan"]
-        assert view.windows.history("pump") == view.notes.history(asset_id="pump") == []
+        assert view.notes.history(asset_id="pump") == []
         assert [alarm.asset_id for alarm in view.alarms.current()] == ["fan"]
         assert list(view.states.all()) == ["fan"]
         assert view.snapshots.load("motor") == {"names": ["pump", "fan"]}
@@ -93,9 +88,8 @@ def test_archive_holds_every_row_with_its_signals(filled: Store, tmp_path: Path)
     assert readings["reading_id"].tolist() == ["r0", "r1", "r2", "r3"]
     assert readings["values"].map(list).tolist() == [[0.0, 1.0], [10.0, 11.0], [20.0, 21.0], [30.0, 31.0]]
     assert readings["signals"].map(list).tolist() == [["current", "speed"]] * 4
-    window = pd.read_parquet(folder / "windows.parquet").iloc[0]
-    assert (window["values"].tolist(), window["signals"].tolist()) == ([1.0, 2.0, 3.0, 4.0], ["current", "speed"])
-    assert pd.read_parquet(folder / "assessments.parquet")["flag"].tolist() == [False, False, True, True]
+    assert readings["flag"].tolist() == [False, False, True, True]
+    assert readings["failure_probability"].tolist() == [0.0, 0.01, 0.02, 0.03]
 
 
 def test_archive_of_more_rows_than_are_read_at_once_is_whole(store: Store, tmp_path: Path) -> None:
@@ -153,8 +147,7 @@ def test_reading_of_a_purged_asset_may_come_again(filled: Store) -> None:
 
 @pytest.mark.parametrize("most_at_once", [1, 2, 5000])
 def test_retention_deletes_what_is_older_and_nothing_else(filled: Store, most_at_once: int) -> None:
-    gone = {"readings": 4, "windows": 2, "assessments": 4, "failure_predictions": 4}
-    assert filled.retire(1002.0, most_at_once=most_at_once) == gone
+    assert filled.retire(1002.0, most_at_once=most_at_once) == 4
     with filled.view() as view:
         for asset in ("pump", "fan"):
             assert view.readings.history(asset).reading_ids == ("r2", "r3")
@@ -162,18 +155,18 @@ def test_retention_deletes_what_is_older_and_nothing_else(filled: Store, most_at
             assert [found.time for found in view.predictions.history(asset)] == [1002.0, 1003.0]
         assert len(view.notes.history()) == 4
         assert len(view.alarms.transitions()) == 2
-    assert filled.retire(1002.0) == dict.fromkeys(gone, 0)
+    assert filled.retire(1002.0) == 0
 
 
 def test_retention_keeps_readings_that_no_snapshot_holds_and_the_newest_of_those_it_does(filled: Store) -> None:
     """Numbers of readings must not be given twice, and SQLite gives the number after the highest that is there."""
     with filled.view() as view:
         last = view.readings.last_number()  # the fan's r3; the pump's are 1 to 4
-    assert filled.retire(2000.0, through=6)["readings"] == 5
+    assert filled.retire(2000.0, through=6) == 5
     with filled.view() as view:
         assert view.readings.history("pump").reading_ids == ()
         assert view.readings.history("fan").reading_ids == ("r1", "r2", "r3")
-    assert filled.retire(2000.0, through=last)["readings"] == 2
+    assert filled.retire(2000.0, through=last) == 2
     with filled.transaction() as batch:
         batch.readings.add(some_readings("pump", [7]))
         assert batch.readings.last_number() > last
@@ -182,4 +175,4 @@ def test_retention_keeps_readings_that_no_snapshot_holds_and_the_newest_of_those
 def test_retention_that_is_told_to_stop_leaves_the_rest(filled: Store) -> None:
     turns = iter([False, False, True])
     deleted = filled.retire(2000.0, most_at_once=1, stopped=lambda: next(turns, True))
-    assert deleted == {"readings": 2, "windows": 0, "assessments": 0, "failure_predictions": 0}
+    assert deleted == 2

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from postgres_server import PostgresServer
 from sqlalchemy.exc import DBAPIError
-from stored_rows import some_assessments, some_readings
+from stored_rows import add_judged, some_readings
 
 from smart_sentry.errors import ConfigurationError, StoreUnavailable
 from smart_sentry.servers import free_port
@@ -21,15 +21,14 @@ from smart_sentry.stores.store import Store
 ROWS = 50
 WRITER = f"""
 import sys
-from stored_rows import some_assessments, some_readings
+from stored_rows import add_judged
 from smart_sentry.stores.store import Store
 
 with Store(sys.argv[1]) as store:
     for number in range(1_000_000):
         ids = range(number * {ROWS}, (number + 1) * {ROWS})
         with store.transaction() as batch:
-            batch.readings.add(some_readings("pump", ids))
-            batch.assessments.add(some_assessments("pump", ids))
+            add_judged(batch, "pump", ids)
             batch.snapshots.save("motor", {{"transactions": number + 1}}, 1.0)
         print(number + 1, flush=True)
 """
@@ -38,8 +37,7 @@ with Store(sys.argv[1]) as store:
 def test_transaction_that_fails_leaves_nothing(store: Store) -> None:
     def fail() -> None:
         with store.transaction() as batch:
-            assert batch.readings.add(some_readings("pump", [0, 1])).all()
-            batch.assessments.add(some_assessments("pump", [0, 1]))
+            add_judged(batch, "pump", [0, 1])
             batch.snapshots.save("motor", {"a": 1}, 1.0)
             raise KeyError
 
@@ -114,9 +112,9 @@ def test_four_threads_that_send_the_same_readings_store_each_once(store: Store) 
             with store.transaction(assets=["fan", "pump"]) as batch:
                 for asset in (["pump", "fan"], ["fan", "pump"])[thread % 2]:
                     rows = some_readings(asset, ids)
-                    fresh = batch.readings.add(rows)
+                    fresh = batch.readings.unknown(rows.asset_ids, rows.reading_ids)
                     kept = [number for number, is_new in zip(ids, fresh, strict=True) if is_new]
-                    batch.assessments.add(some_assessments(asset, kept))
+                    add_judged(batch, asset, kept)
                     new += len(kept)
         return new
 
