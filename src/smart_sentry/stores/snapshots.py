@@ -76,7 +76,7 @@ def pack(state: dict[str, Any]) -> bytes:
 
 
 def unpack(packed: bytes) -> dict[str, Any]:
-    """What `pack` was given, in this or an older version."""
+    """What `pack` was given, in this or an older version. What differs from a base is `SnapshotTable.load`'s to read."""
     if not packed.startswith(_NAME):
         return _of_npz(packed)
     head, arrays = _opened(packed)
