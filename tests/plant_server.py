@@ -11,6 +11,7 @@ from plant_fixture import no_model, open_pumps
 from smart_sentry.api.prediction import create_app
 from smart_sentry.config import Settings
 from smart_sentry.plant import snapshots
+from smart_sentry.stores import snapshots as stored
 
 HOME = "PLANT_SERVER_HOME"
 SNAPSHOT_READINGS = 1500
@@ -21,4 +22,5 @@ def application() -> FastAPI:
     """The application on the folder that the environment names."""
     home = Path(os.environ[HOME])
     snapshots.SNAPSHOT_READINGS = SNAPSHOT_READINGS
+    stored.BASE_FROM_BYTES = 0  # also a small state is stored as what differs from a base
     return create_app(no_model, Settings(home=home), open_plant=lambda: open_pumps(home))

@@ -119,6 +119,7 @@ class WindowBank:
         self._trends = np.asarray(spec.trends, dtype=np.int64)
         self._spreads = np.asarray(spec.spreads, dtype=np.int64)
         self._state = _State.empty(0, len(channels), spec)
+        self._assets = 0
 
     @property
     def feature_names(self) -> list[str]:
@@ -131,6 +132,7 @@ class WindowBank:
 
     def reserve(self, slots: int) -> None:
         """Makes room for assets 0..slots-1, keeping those that are there. Grows by doubling, so many calls stay cheap."""
+        self._assets = max(slots, self._assets)
         if slots <= self.slots:
             return
         grown = _State.empty(max(slots, 2 * self.slots), len(self.channels), self.spec)
@@ -185,8 +187,8 @@ class WindowBank:
         )  # fmt: skip
 
     def snapshot(self) -> dict[str, NDArray[Any]]:
-        """A copy of the whole state, as named arrays."""
-        return {name: array.copy() for name, array in self._state.arrays().items()}
+        """A copy of the whole state, as named arrays, without the room for assets that have not come yet."""
+        return {name: array[: self._assets].copy() for name, array in self._state.arrays().items()}
 
     def restore(self, snapshot: dict[str, NDArray[Any]]) -> None:
         """Puts a snapshot back.
@@ -199,6 +201,7 @@ class WindowBank:
         if wrong:
             raise ValueError(f"snapshot does not fit these windows: shapes of {', '.join(wrong)} differ")
         self._state = _State(**{name: snapshot[name].copy() for name in empty})
+        self._assets = self.slots
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -8,6 +8,7 @@ from typing import Any
 
 from smart_sentry.plant.catching_up import catch_up
 from smart_sentry.plant.watches import Watches
+from smart_sentry.stores.snapshots import Base
 from smart_sentry.stores.store import Batch
 
 SNAPSHOT_READINGS, SNAPSHOT_SECONDS, SNAPSHOT_PAUSE_SECONDS = 20_000, 30.0, 2.0
@@ -31,6 +32,7 @@ class SnapshotPace:
     def __init__(self, now: float) -> None:
         self.unsaved, self.saved_at = 0, now
         self._storing_seconds = 0.0
+        self._bases: dict[str, Base | None] = {}
 
     def is_due(self, more: int, now: float) -> bool:
         """Whether the state must be stored, after `more` readings."""
@@ -47,7 +49,7 @@ class SnapshotPace:
         """Stores states by the names of their snapshots, within a transaction, and notes how long it took."""
         began = time.perf_counter()
         for name, state in states.items():
-            batch.snapshots.save(name, state, clock())
+            self._bases[name] = batch.snapshots.save(name, state, clock(), self._bases.get(name))
         self._storing_seconds = time.perf_counter() - began
 
 

@@ -159,6 +159,21 @@ def test_snapshot_restored_into_another_bank_goes_on_the_same() -> None:
     np.testing.assert_array_equal(second.update(values[25:], slots[25:]), whole[25:])
 
 
+def test_snapshot_holds_the_assets_that_came_and_others_may_come_after_it() -> None:
+    values = np.random.default_rng(6).normal(size=(60, 1))
+    slots = np.concatenate([np.tile([0, 1], 10), np.tile([0, 1, 2], 10), np.arange(10) % 5]).astype(np.int64)
+    first, second = WindowBank(("x",), SPEC), WindowBank(("x",), SPEC)
+    first.update(values[:20], slots[:20])
+    first.update(values[20:50], slots[20:50])
+    kept = first.snapshot()
+    assert first.slots == 4
+    assert {array.shape[0] for array in kept.values()} == {3}
+    second.restore(kept)
+    assert {array.shape[0] for array in second.snapshot().values()} == {3}
+    np.testing.assert_array_equal(second.update(values[50:], slots[50:]), first.update(values[50:], slots[50:]))
+    assert {array.shape[0] for array in second.snapshot().values()} == {5}
+
+
 @pytest.mark.parametrize(
     ("channels", "spec"),
     [(("a", "b"), SPEC), (("x",), WindowSpec(half_lives=(2.0, 7.5), trends=(5, 13), spreads=(4, 9)))],
