@@ -86,10 +86,13 @@ def _predictions(watch: Watch, part: Part, judged: Judged) -> PredictionRows | N
     found = judged.predicted
     if found is None or not found.rows.size:
         return None
-    rows = found.rows.tolist()
+    if len(found.rows) < len(part.assets):
+        chosen = np.zeros(len(part.assets), dtype=np.bool_)
+        chosen[found.rows] = True
+        part = part.only(chosen)
     return PredictionRows(
-        [part.assets[row] for row in rows], [part.reading_ids[row] for row in rows], part.seconds[rows], found.probability,
-        found.rul_cycles, found.warming, found.restored, watch.judge_of(part.assets[rows[0]]) or "",
+        part.assets, part.reading_ids, part.seconds, found.probability,
+        found.rul_cycles, found.warming, found.restored, watch.judge_of(part.assets[0]) or "",
     )  # fmt: skip
 
 
