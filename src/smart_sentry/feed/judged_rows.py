@@ -55,7 +55,7 @@ def messages_of(rows: JudgedRows) -> Iterator[dict[str, Any]]:
     newest = newest_rows(list(told.asset_ids), told.seconds)
     chosen = list(newest.values())
     part = slice(None) if chosen == list(range(len(told.asset_ids))) else chosen
-    predicted = {} if rows.predictions is None else _predictions(rows.predictions)
+    predicted = _predicted(rows, newest)
     picked = (
         told.seconds[part].tolist(), _numbers(told.scores[part]), told.flags[part].tolist(), told.votes[part].tolist(),
         told.health[part].tolist(), told.degradation[part].tolist(), _numbers(rows.values[part]),
@@ -69,7 +69,7 @@ def messages_of(rows: JudgedRows) -> Iterator[dict[str, Any]]:
             "time": seconds, "received": rows.received, "phase": told.phases[row], "score": score, "flag": flag,
             "votes": votes, "health": health, "risk": told.risks[row], "degradation": degradation,
             "reason": told.reasons[row], "values": dict(zip(rows.signals, values, strict=True)),
-            "prediction": _prediction(rows.predictions, predicted.get((asset, reading))),
+            "prediction": _prediction(rows.predictions, predicted.get(asset)),
         }  # fmt: skip
 
 
@@ -80,8 +80,16 @@ def _numbers(values: NDArray[np.float64]) -> list[Any]:
     return found
 
 
-def _predictions(rows: PredictionRows) -> dict[tuple[str, str | None], int]:
-    return {key: row for row, key in enumerate(zip(rows.asset_ids, rows.reading_ids, strict=True))}
+def _predicted(rows: JudgedRows, newest: dict[str, int]) -> dict[str, int]:
+    """Asset -> the row of its newest reading among the predictions, where it was judged."""
+    told, found = rows.assessments, rows.predictions
+    if found is None:
+        return {}
+    if (found.asset_ids, found.reading_ids) == (told.asset_ids, told.reading_ids):  # every reading was
+        return newest
+    row_of = {key: row for row, key in enumerate(zip(found.asset_ids, found.reading_ids, strict=True))}
+    keys = {asset: (asset, told.reading_ids[row]) for asset, row in newest.items()}
+    return {asset: row_of[key] for asset, key in keys.items() if key in row_of}
 
 
 def _prediction(rows: PredictionRows | None, row: int | None) -> dict[str, Any] | None:
