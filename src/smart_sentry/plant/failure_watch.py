@@ -18,7 +18,6 @@ from smart_sentry.quality import FLAWS, GOOD, QualityLane
 
 FAILURE = "failure"
 """Key of the alarm that speaks for a machine."""
-_NEVER_STUCK = np.iinfo(np.int64).max
 
 
 class FailureWatch(Watch):
@@ -44,8 +43,7 @@ class FailureWatch(Watch):
         self, asset_ids: Sequence[str], seconds: FloatArray, values: FloatArray, received: FloatArray
     ) -> tuple[Judged, list[AlarmTransition]]:
         """As `Watch.assess`."""
-        limits = np.full((1, values.shape[1]), _NEVER_STUCK)
-        flaws = self._quality.update(values, np.zeros(len(values), dtype=np.int64), limits)
+        flaws = self._quality.told_by_values(values)
         rows = np.flatnonzero((flaws == GOOD).all(axis=1))
         if len(rows) == len(values):
             found = self.monitor.assess(asset_ids, values)
