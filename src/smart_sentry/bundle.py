@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     import pandas as pd  # two seconds that the service and the edge need not wait
 
 FloatArray = NDArray[np.float64]
+Features = NDArray[np.float64] | NDArray[np.float32]
+"""The models take single precision: who asks both of them converts once."""
 
 MANIFEST, FEATURES, FAILURE, RUL = "manifest.json", "features.npz", "failure.onnx", "rul.onnx"
 _TRAIN_AGAIN = "Train one with `smart-sentry train <dataset>` or restore it with `dvc checkout`."
@@ -86,14 +88,14 @@ class Bundle:
             raise ChecksumMismatch(self.folder / name, expected, found, _TRAIN_AGAIN)
         return content
 
-    def failure_probability(self, features: FloatArray) -> FloatArray:
+    def failure_probability(self, features: Features) -> FloatArray:
         """(rows,) probability of a failure within the horizon, from (rows, features)."""
-        (probability,) = self._sessions[0].run(None, {"features": features.astype(np.float32)})
+        (probability,) = self._sessions[0].run(None, {"features": features.astype(np.float32, copy=False)})
         return np.asarray(probability, dtype=np.float64).reshape(-1)
 
-    def remaining_life(self, features: FloatArray) -> FloatArray:
+    def remaining_life(self, features: Features) -> FloatArray:
         """(rows, 3) remaining life in cycles within 0..cap: estimate, lower end, upper end, from (rows, features)."""
-        (life,) = self._sessions[1].run(None, {"features": features.astype(np.float32)})
+        (life,) = self._sessions[1].run(None, {"features": features.astype(np.float32, copy=False)})
         return np.asarray(life, dtype=np.float64)
 
     def predict_frame(self, readings: pd.DataFrame) -> pd.DataFrame:

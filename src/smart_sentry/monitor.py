@@ -62,17 +62,24 @@ class Monitor:
             values: (rows, signals) in the order of the asset type's signals, in their units.
         """
         batch = self._stream.update(values, self._slots(asset_ids))
-        probability = self.bundle.failure_probability(batch.features)
+        features = batch.features.astype(np.float32)  # once for both models
+        probability = self.bundle.failure_probability(features)
         return Assessments(
             probability,
             probability >= self.bundle.manifest.threshold,
-            self.bundle.remaining_life(batch.features),
+            self.bundle.remaining_life(features),
             batch,
             batch.readings_seen < self.bundle.feature_model.params.warm_after,
         )
 
     def _slots(self, asset_ids: Sequence[str]) -> IntArray:
-        return np.array([self._slot_of.setdefault(asset, len(self._slot_of)) for asset in asset_ids], dtype=np.int64)
+        known = self._slot_of
+        slots = list(map(known.get, asset_ids))
+        if None in slots:
+            for asset in asset_ids:
+                known.setdefault(asset, len(known))
+            slots = list(map(known.get, asset_ids))
+        return np.array(slots, dtype=np.int64)
 
     def assess_frame(self, readings: pd.DataFrame) -> pd.DataFrame:
         """Scores a table: asset_id, cycle and one column a signal; rows of one asset in the order of time."""

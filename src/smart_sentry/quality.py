@@ -145,6 +145,16 @@ class QualityLane:
         )  # fmt: skip
         return flaws
 
+    def told_by_values(self, values: FloatArray) -> NDArray[np.int8]:
+        """(rows, signals) indices into `FLAWS`, of those that a value shows alone: missing, out of range. Nothing is remembered.
+
+        Args:
+            values: as of `update`.
+        """
+        flaws = np.empty(values.shape, dtype=np.int8)
+        _find_by_values(np.ascontiguousarray(values), self._low, self._high, flaws)
+        return flaws
+
     def snapshot(self) -> dict[str, NDArray[Any]]:
         """A copy of what is remembered, as named arrays."""
         return {
@@ -158,6 +168,20 @@ class QualityLane:
 
 
 @njit(cache=True, nogil=True)
+def _flaw_of(value: float, low: float, high: float) -> int:
+    if not np.isfinite(value):
+        return MISSING
+    return OUT_OF_RANGE if value < low or value > high else GOOD
+
+
+@njit(cache=True, nogil=True)
+def _find_by_values(values: Any, low: Any, high: Any, flaws: Any) -> None:
+    for row in range(values.shape[0]):
+        for i in range(values.shape[1]):
+            flaws[row, i] = _flaw_of(values[row, i], low[i], high[i])
+
+
+@njit(cache=True, nogil=True)
 def _find(
     values: Any, slots: Any, low: Any, high: Any, limits: Any, farthest: Any, last: Any, run: Any, recent: Any, spikes: Any,
     longest: int, flaws: Any,
@@ -166,11 +190,8 @@ def _find(
         slot = slots[row]
         for i in range(values.shape[1]):
             value = values[row, i]
-            if not np.isfinite(value):
-                flaws[row, i] = MISSING
-                continue
-            if value < low[i] or value > high[i]:
-                flaws[row, i] = OUT_OF_RANGE
+            flaws[row, i] = _flaw_of(value, low[i], high[i])
+            if flaws[row, i] != GOOD:
                 continue
             run[slot, i] = run[slot, i] + 1 if value == last[slot, i] else 1
             last[slot, i] = value

@@ -27,6 +27,15 @@ def test_missing_infinite_and_impossible_values_are_told_apart() -> None:
     ]  # fmt: skip
 
 
+def test_what_values_show_alone_is_told_without_memory() -> None:
+    values = np.array([[np.nan, 2900, 0.1], [np.inf, 2900, 0.1], [-0.1, 4000, 50.1]])
+    lane = QualityLane(pump())
+    np.testing.assert_array_equal(
+        lane.told_by_values(values), QualityLane(pump()).update(values, np.zeros(3, int), NEVER)
+    )
+    assert not lane.snapshot()["last"].size
+
+
 def test_signal_is_stuck_from_three_times_its_longest_healthy_run_but_not_before_21() -> None:
     values = running(100, 1)
     values[10:, 0] = 15.0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,7 +55,7 @@ def messages_of(rows: JudgedRows) -> Iterator[dict[str, Any]]:
     newest = newest_rows(list(told.asset_ids), told.seconds)
     chosen = list(newest.values())
     part = slice(None) if chosen == list(range(len(told.asset_ids))) else chosen
-    predicted = {} if rows.predictions is None else _places(rows.predictions)
+    predicted = _predicted(rows.predictions, chosen)
     picked = (
         told.seconds[part].tolist(), _numbers(told.scores[part]), told.flags[part].tolist(), told.votes[part].tolist(),
         told.health[part].tolist(), told.degradation[part].tolist(), _numbers(rows.values[part]),
@@ -80,9 +80,13 @@ def _numbers(values: NDArray[np.float64]) -> list[Any]:
     return found
 
 
-def _places(rows: PredictionRows) -> dict[int, int]:
-    """Row of a reading -> of its prediction."""
-    return {place: row for row, place in enumerate(rows.places.tolist())}
+def _predicted(rows: PredictionRows | None, chosen: Sequence[int]) -> dict[int, int]:
+    """Row of a chosen reading -> of its prediction, where it was judged."""
+    if rows is None:
+        return {}
+    at = np.minimum(np.searchsorted(rows.places, chosen), len(rows.places) - 1)
+    judged = rows.places[at] == chosen
+    return {row: place for row, place, its in zip(chosen, at.tolist(), judged.tolist(), strict=True) if its}
 
 
 def _prediction(rows: PredictionRows | None, row: int | None) -> dict[str, Any] | None:

@@ -6,6 +6,7 @@ split into batches give the same transitions. docs/alarms.md draws the states.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -43,17 +44,28 @@ class AlarmBook:
             np.array([phase.value in rules.suppress_in_phases for phase in PHASES], dtype=np.bool_),
         )  # fmt: skip
         self._lives = AlarmLives(rules)
-        self._slot_of: dict[tuple[str, str], int] = {}
+        self._slots_by_key: defaultdict[str, dict[str, int]] = defaultdict(dict)
 
     def slots(self, alarms: Sequence[tuple[str, str]]) -> IntArray:
         """(rows,) numbers of alarms, each given as (asset id, key); a new alarm gets the next free number."""
-        slots = list(map(self._slot_of.get, alarms))
+        return np.array([self._slot(*alarm) for alarm in alarms], dtype=np.int64)
+
+    def slots_of_key(self, asset_ids: Sequence[str], key: str) -> IntArray:
+        """(rows,) numbers of the alarms of this key, one an asset; as `slots`."""
+        of_asset = self._slots_by_key[key]
+        slots = list(map(of_asset.get, asset_ids))
         if None in slots:
-            for name in alarms:
-                if name not in self._slot_of:
-                    self._slot_of[name] = self._lives.add(*name)
-            slots = list(map(self._slot_of.get, alarms))
+            return self.slots([(asset, key) for asset in asset_ids])
         return np.array(slots, dtype=np.int64)
+
+    def _slot(self, asset_id: str, key: str) -> int:
+        of_asset = self._slots_by_key[key]
+        if asset_id not in of_asset:
+            of_asset[asset_id] = self._lives.add(asset_id, key)
+        return of_asset[asset_id]
+
+    def _known_slot(self, asset_id: str, key: str) -> int | None:
+        return self._slots_by_key.get(key, {}).get(asset_id)
 
     def observe(
         self, slots: IntArray, seconds: FloatArray, score: FloatArray, flag: BoolArray | None = None,
@@ -188,7 +200,7 @@ class AlarmBook:
 
     def status(self, asset_id: str, key: str) -> AlarmStatus | None:
         """Where an alarm stands; None where no such alarm is known."""
-        slot = self._slot_of.get((asset_id, key))
+        slot = self._known_slot(asset_id, key)
         return None if slot is None else self._lives.status(slot)
 
     def statuses(self) -> list[AlarmStatus]:
@@ -202,13 +214,15 @@ class AlarmBook:
     def restore(self, snapshot: Mapping[str, Any]) -> None:
         """Puts a snapshot back."""
         self._lives.memories, self._lives.conditions = remembered(snapshot)
-        self._slot_of = {(alarm.asset_id, alarm.key): slot for slot, alarm in enumerate(self._lives.memories)}
+        self._slots_by_key = defaultdict(dict)
+        for slot, alarm in enumerate(self._lives.memories):
+            self._slots_by_key[alarm.key][alarm.asset_id] = slot
 
     def _permit(
         self, action: AlarmAction, asset_id: str, key: str, author: str, time: float, reason: str = "not needed"
     ) -> int:
         """The alarm's number, if the action is allowed."""
-        slot = self._slot_of.get((asset_id, key))
+        slot = self._known_slot(asset_id, key)
         if slot is None:
             raise ActionRefused(action, f"alarm {key} of {asset_id}", "not known", ())
         alarm = self._lives.memories[slot]

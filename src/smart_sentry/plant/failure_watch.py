@@ -18,7 +18,6 @@ from smart_sentry.quality import FLAWS, GOOD, QualityLane
 
 FAILURE = "failure"
 """Key of the alarm that speaks for a machine."""
-_NEVER_STUCK = np.iinfo(np.int64).max
 
 
 class FailureWatch(Watch):
@@ -44,10 +43,12 @@ class FailureWatch(Watch):
         self, asset_ids: Sequence[str], seconds: FloatArray, values: FloatArray, received: FloatArray
     ) -> tuple[Judged, list[AlarmTransition]]:
         """As `Watch.assess`."""
-        limits = np.full((1, values.shape[1]), _NEVER_STUCK)
-        flaws = self._quality.update(values, np.zeros(len(values), dtype=np.int64), limits)
+        flaws = self._quality.told_by_values(values)
         rows = np.flatnonzero((flaws == GOOD).all(axis=1))
-        found = self.monitor.assess([asset_ids[row] for row in rows.tolist()], values[rows])
+        if len(rows) == len(values):
+            found = self.monitor.assess(asset_ids, values)
+        else:
+            found = self.monitor.assess([asset_ids[row] for row in rows.tolist()], values[rows])
         judged = self._judged(asset_ids, rows, found, flaws)
         return judged, self._observe(asset_ids, seconds, received, judged, rows, flaws)
 
@@ -77,17 +78,25 @@ class FailureWatch(Watch):
         cap = float(self.asset_type.failure.rul_cap_cycles)
         known = np.full(count, np.nan)
         known[rows] = degradation_of_life(found.rul_cycles[:, 0], cap)
-        kept, told = self._degradation, []
-        for asset, its in zip(asset_ids, known.tolist(), strict=True):
-            if its == its:  # a number; what is not judged stays as it was
-                kept[asset] = its
-            told.append(kept.get(asset, 0.0))
-        degradation = np.array(told, dtype=np.float64)
+        degradation = self._remembered(asset_ids, known)
         predicted = Predicted(rows, found.failure_probability, found.rul_cycles, found.warming, found.batch.restored)
         phase = np.full(count, UNKNOWN, dtype=np.int64)
         return Judged(
             phase, score, flag, flag.astype(np.int64), degradation, lambda: self._reasons(predicted, flag, flaws), predicted
         )  # fmt: skip
+
+    def _remembered(self, asset_ids: Sequence[str], known: FloatArray) -> FloatArray:
+        """(rows,) degradation, from what is known of it: what is NaN, since it was not judged, stays as it was."""
+        kept = self._degradation
+        if not np.isnan(known).any():
+            kept.update(zip(asset_ids, known.tolist(), strict=True))
+            return known
+        told = []
+        for asset, its in zip(asset_ids, known.tolist(), strict=True):
+            if its == its:  # a number
+                kept[asset] = its
+            told.append(kept.get(asset, 0.0))
+        return np.array(told, dtype=np.float64)
 
     def _reasons(self, predicted: Predicted, flag: NDArray[np.bool_], flaws: NDArray[np.int8]) -> list[str]:
         reasons = [""] * len(flaws)

@@ -222,7 +222,8 @@ class Watch(ABC):
             flaws: (rows, signals) indices into `quality.FLAWS`.
         """
         at_work = self._at_work(asset_ids, received)
-        slots = self.alarms.slots([(asset_ids[row], self._key) for row in steps.tolist()])
+        observed = asset_ids if len(steps) == len(asset_ids) else [asset_ids[row] for row in steps.tolist()]
+        slots = self.alarms.slots_of_key(observed, self._key)
         found = self.alarms.observe(
             slots, seconds[steps], judged.score[steps], judged.flag[steps], judged.phase[steps],
             None if at_work is None else at_work[steps], received[steps],

@@ -41,7 +41,12 @@ class SequenceGate:
             (rows,) NEW, DUPLICATE or STALE.
         """
         known = self._slot_of
-        slots = np.array([known.setdefault(asset, len(known)) for asset in asset_ids], dtype=np.int64)
+        places = list(map(known.get, asset_ids))
+        if None in places:
+            for asset in asset_ids:
+                known.setdefault(asset, len(known))
+            places = list(map(known.get, asset_ids))
+        slots = np.array(places, dtype=np.int64)
         self._reserve(len(known))
         out = np.empty(len(slots), dtype=np.int8)
         _judge(slots, epochs, sequences, self._epoch, self._highest, self._come, out)

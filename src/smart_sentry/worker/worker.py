@@ -11,9 +11,10 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
 from smart_sentry.champion import WatchedModel
 from smart_sentry.errors import StoreUnavailable
@@ -197,10 +198,10 @@ class Worker:
 
 def _by_partition(messages: Sequence[Any]) -> dict[int, list[Timed]]:
     """Messages of each partition in their order; errors among them are logged."""
-    found: dict[int, list[Timed]] = {}
+    found: defaultdict[int, list[Timed]] = defaultdict(list)
     for message in messages:
         if error := message.error():
             _log.warning("kafka: %s", error.str())
             continue
-        found.setdefault(int(message.partition() or 0), []).append(cast(Timed, message))
+        found[message.partition() or 0].append(message)
     return found

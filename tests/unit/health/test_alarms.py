@@ -64,6 +64,16 @@ def test_alarm_through_its_ordinary_life_records_every_step() -> None:
     assert observe(book, 12, 3.0)[0].alarm_id == "pump-1:anomaly:2"
 
 
+def test_alarms_of_one_key_have_the_numbers_that_their_names_have() -> None:
+    book = AlarmBook(AT_ONCE)
+    assert book.slots([("a", "sensor:t"), ("b", "anomaly")]).tolist() == [0, 1]
+    assert book.slots_of_key(["c", "b", "a", "c"], "anomaly").tolist() == [2, 1, 3, 2]
+    assert book.slots([("a", "anomaly"), ("c", "anomaly"), ("a", "sensor:t")]).tolist() == [3, 2, 0]
+    again = AlarmBook(AT_ONCE)
+    again.restore(book.snapshot())
+    assert again.slots_of_key(["a", "b", "c"], "anomaly").tolist() == [3, 1, 2]
+
+
 def test_alarm_that_returns_before_anybody_saw_it_waits_for_its_acknowledgement() -> None:
     book = book_of()
     assert path(observe(book, 0, 2.0, 0.0, 2.0, 0.0)) == [
