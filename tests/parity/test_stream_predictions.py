@@ -66,7 +66,7 @@ def home_of(champion: SmallChampion, folder: Path) -> Path:
 def streamed(
     services: Services, fleet: RunToFailure, small_champion: SmallChampion, tmp_path_factory: pytest.TempPathFactory
 ) -> pd.DataFrame:
-    """What the table failure_predictions holds, in the order of asset and cycle."""
+    """What stands in the database, in the order of asset and cycle."""
     home = home_of(small_champion, tmp_path_factory.mktemp("home"))
     replay = of_dataset(fleet, "test", Clock(datetime(2026, 1, 1, tzinfo=UTC), 1.0))
     names = {f"FD001-test-{number}": number for number in fleet.test[ASSET_COLUMN].unique().tolist()}

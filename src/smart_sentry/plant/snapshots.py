@@ -11,7 +11,7 @@ from smart_sentry.plant.watches import Watches
 from smart_sentry.stores.snapshots import Base
 from smart_sentry.stores.store import Batch
 
-SNAPSHOT_READINGS, SNAPSHOT_SECONDS, SNAPSHOT_PAUSE_SECONDS = 20_000, 30.0, 2.0
+SNAPSHOT_READINGS, SNAPSHOT_SECONDS, SNAPSHOT_PAUSE_SECONDS = 20_000, 30.0, 5.0
 """The monitors' state is stored after so many readings or seconds, whichever comes first, with such a pause in between."""
 SNAPSHOT_REST = 9.0
 """A pause is at least so many times as long as the last storing took: a tenth of the time goes into it at most, however many

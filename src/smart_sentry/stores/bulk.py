@@ -87,8 +87,11 @@ def append(connection: Connection, table: Table, columns: Mapping[str, Sequence[
     if connection.dialect.name == "sqlite":
         driver.executemany(_insert(table, tuple(columns)), rows)
         return
+    from smart_sentry.stores.copying import GatheringWriter
+
     names = ", ".join(f'"{name}"' for name in columns)
-    with driver.cursor() as cursor, cursor.copy(f"COPY {table.name} ({names}) FROM STDIN (FORMAT BINARY)") as copy:
+    statement = f"COPY {table.name} ({names}) FROM STDIN (FORMAT BINARY)"
+    with driver.cursor() as cursor, cursor.copy(statement, writer=GatheringWriter(cursor)) as copy:
         copy.set_types([_postgresql_type(table.c[name]) for name in columns])
         for row in rows:
             copy.write_row(row)

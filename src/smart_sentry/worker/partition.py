@@ -69,9 +69,9 @@ class PartitionPlant(Plant):
         self.lost = False
         """Whether the state is ahead of the database: `restore` it and read again from `position`."""
         self.position = 0
-        """Offset of the first message that the state has not seen."""
+        """Offset of the first message that was not read; once everything that was read is judged, that the state has not seen."""
         self.careful_until = 0
-        """Up to this offset the database is asked which readings it has: `write`, not `judge`."""
+        """Up to this offset the database is asked which readings it has."""
         super().__init__(asset_types, models_folder, store, clock, failure_model, publisher)
 
     def _tell_broken(self) -> None:
@@ -95,26 +95,36 @@ class PartitionPlant(Plant):
         self._pace.begin_anew(self.clock())
 
     def read(self, messages: Sequence[Timed]) -> Read:
-        """Decodes messages of this partition and drops what is repeated or stale. The state advances: `judge` or `write` follows.
+        """Decodes messages of this partition and drops what is repeated or stale.
+
+        `judge` follows, and `store_judged`, or `write` alone where it says that it is careful. Further messages may be read while
+        this is being judged.
 
         Args:
             messages: without errors, in the order of their offsets.
         """
-        return self._reader.read(messages, self._place.next_offset)
+        read = self._reader.read(messages, self._place.next_offset)
+        careful = read.careful or self.position < self.careful_until
+        count = sum(len(part.assets) for part in read.parts)
+        numbers = self._reader.snapshot() if not careful and self._pace.is_due(count, self.clock()) else None
+        self.position = read.next_offset
+        return replace(read, careful=careful, numbers=numbers)
 
     def judge(self, read: Read) -> Pending:
         """Judges what was read; the state advances, and `store_judged` must follow, in this order.
 
-        Nothing is asked of the database. The next batch may be judged while this one is being stored.
+        Nothing is asked of the database. From any thread, one batch after another; the next one may be judged while this one is
+        being stored.
         """
         with self.lock:
             self._see_again(read.again)
             now = self.clock()
             verdicts = tuple(self._judge_part(part, now) for part in read.parts)
-            self.position = read.next_offset
             self._pace.unsaved += sum(len(verdict.part.assets) for verdict in verdicts)
-            state = self._state() if self._pace.is_due(0, now) else None
-            return Pending(verdicts, self.position, state, now)
+            state = None
+            if read.numbers is not None and self._pace.is_due(0, now):
+                state = self._state(read.numbers)
+            return Pending(verdicts, read.next_offset, state, now)
 
     def _see_again(self, parts: Sequence[Part]) -> None:
         """Readings that are stored: the state advances alone."""
@@ -164,7 +174,6 @@ class PartitionPlant(Plant):
             raise StateIsLost
         with self.lock:
             self._see_again(read.again)
-            self.position = read.next_offset
             if read.next_offset <= self._place.next_offset:
                 return _nothing_taken()
             self._unsaved_if_new = self._pace.unsaved + sum(len(part.assets) for part in read.parts)
@@ -197,7 +206,7 @@ class PartitionPlant(Plant):
 
     def save(self, batch: Batch) -> None:
         """Stores state and offset within a transaction."""
-        self._pace.store(batch, {self._snapshot_name: self._state()}, self.clock)
+        self._pace.store(batch, {self._snapshot_name: self._state(self._reader.snapshot())}, self.clock)
         stored = max(self.position, self._place.next_offset)
         self._place = replace(self._place, next_offset=stored, snapshot_offset=self.position)
         batch.stream.advance(self._place)
@@ -249,10 +258,10 @@ class PartitionPlant(Plant):
         finally:
             self._obeying = None
 
-    def _state(self) -> dict[str, Any]:
-        """A copy of what is remembered, to be stored."""
+    def _state(self, numbers: Mapping[str, Any]) -> dict[str, Any]:
+        """A copy of what is remembered, to be stored, with what the reader remembered then."""
         self._pace.begin_anew(self.clock())
-        return {**self._reader.snapshot(), "watches": self.watches.snapshots()}
+        return {**numbers, "watches": self.watches.snapshots()}
 
     def _close_transaction(self, batch: Batch, now: float) -> None:
         # Who reads this batch again could not tell any more which of its readings were there.

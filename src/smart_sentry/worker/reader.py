@@ -37,7 +37,8 @@ class Read:
         refusals: messages for the dead letters.
         dropped: reason -> how many readings were left out: duplicate, stale, or quarantined, which are among the refusals.
         next_offset: of the first message after the batch.
-        sent_back: whether there are dead letters among them that were sent back: the database knows whether they are new.
+        careful: whether the database must be asked which of them are new: there are dead letters among them that were sent back.
+        numbers: what the reader remembers after them, where the state is to be stored; None: it need not be.
     """
 
     again: tuple[Part, ...]
@@ -45,7 +46,8 @@ class Read:
     refusals: tuple[Refusal, ...]
     dropped: Mapping[str, int]
     next_offset: int
-    sent_back: bool
+    careful: bool
+    numbers: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)

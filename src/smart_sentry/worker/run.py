@@ -30,8 +30,9 @@ from smart_sentry.worker.warm_up import warm_up
 from smart_sentry.worker.worker import Worker
 
 _log = logging.getLogger(__name__)
-_SWITCH_SECONDS = 0.0005
-"""Between threads. With Python's 5 ms the storing thread would wait as long after every packet to the database for its turn."""
+_SWITCH_SECONDS = 0.0001
+"""Between threads. With Python's 5 ms those that judge and store would wait as long for their turn after every compiled step and
+every answer of the database."""
 _LAST_PATIENCE_S = 1.5
 """After a worker that was told to stop has given everything up."""
 

@@ -27,9 +27,9 @@ from smart_sentry.worker.chores import Chores
 from smart_sentry.worker.consumer import SENDERS_CLOCK, GroupConsumer, WorkerOptions
 from smart_sentry.worker.lag import Lag
 from smart_sentry.worker.messages import Timed
-from smart_sentry.worker.metrics import DATABASE, DECODE, JUDGE, KAFKA, POLL, WorkerMetrics
+from smart_sentry.worker.metrics import DATABASE, DECODE, KAFKA, POLL, WorkerMetrics
 from smart_sentry.worker.partition import PartitionPlant, StateIsLost
-from smart_sentry.worker.storing import Job, Storing
+from smart_sentry.worker.pipeline import Job, Pipeline
 from smart_sentry.worker.tally import Tally
 from smart_sentry.worker.waiting import Standstill
 
@@ -68,7 +68,7 @@ class Worker:
         self._clock_seen = False
         self.tally = Tally(topic, self.metrics, record)
         self._plants: dict[int, PartitionPlant] = {}
-        self._storing = Storing(dead_letters, options.dead_letters, self.metrics)
+        self._pipeline = Pipeline(dead_letters, options.dead_letters, self.metrics)
         self._consumer = GroupConsumer(options, partial(self.metrics.answers, KAFKA))
         self._lag = Lag(self._consumer, self._plants, self.tally)
         self._standstill = Standstill(self._consumer, self.metrics, self._lag)
@@ -104,7 +104,7 @@ class Worker:
         finally:
             self._stop.set()
             self._assignment.leave(list(self._plants))
-            self._storing.close()
+            self._pipeline.close()
             self.tally.record()
             self._consumer.close()
             self.ended.set()
@@ -128,26 +128,23 @@ class Worker:
             self.metrics.took(POLL, brought.seconds)
         for partition, messages in _by_partition(brought.messages).items():
             if (plant := plants.get(partition)) is not None:
-                self._judge(partition, plant, messages)
+                self._take(partition, plant, messages)
         self._settle()
         self._assignment.restore_lost()
 
-    def _judge(self, partition: int, plant: PartitionPlant, messages: Sequence[Timed]) -> None:
+    def _take(self, partition: int, plant: PartitionPlant, messages: Sequence[Timed]) -> None:
         if not self._wait_for_room():  # first: while it waits, the partition may go to another worker
             return
         messages = [message for message in messages if message.offset() >= plant.position]
         if not messages or plant.lost or self._plants.get(partition) is not plant:
             return
         self._look_at_clock(messages[0])
-        began, judging = time.perf_counter(), plant.judging_seconds
+        began = time.perf_counter()
         read = plant.read(messages)
         self.metrics.took(DECODE, time.perf_counter() - began)
-        pending = None if plant.position < plant.careful_until or read.sent_back else plant.judge(read)
-        if pending is not None:
-            self.metrics.took(JUDGE, plant.judging_seconds - judging)
-        self._storing.submit(Job(partition, plant, messages, read, pending))
-        if pending is None:
-            self._storing.drain()
+        self._pipeline.submit(Job(partition, plant, messages, read))
+        if read.careful:
+            self._pipeline.drain()
 
     def _look_at_clock(self, message: Timed) -> None:
         """Says once where the time of messages is their senders' own: a clock that is wrong then passes for one that is right."""
@@ -163,22 +160,22 @@ class Worker:
 
     def _wait_for_room(self) -> bool:
         """Keeps its place in the group while the database takes its time; false where the worker was told to stop meanwhile."""
-        if self._storing.wait_for_room(_PATIENT_S):
+        if self._pipeline.wait_for_room(_PATIENT_S):
             return True
         _log.warning("%s: the database takes its time: no further messages are read meanwhile", self._topic)
         with self._standstill.of(len(self._plants)):
-            while not (room := self._storing.wait_for_room(_PATIENT_S)) and not self._stop.is_set():
+            while not (room := self._pipeline.wait_for_room(_PATIENT_S)) and not self._stop.is_set():
                 self._standstill.show_life(len(self._plants))
         return room
 
     def _settle_all(self) -> None:
         """Waits until everything that was judged is stored, and counts it."""
-        self._storing.drain()
+        self._pipeline.drain()
         self._settle()
 
     def _settle(self) -> None:
         """Counts what has been stored, and notes what has not."""
-        for job, stored in self._storing.settled():
+        for job, stored in self._pipeline.settled():
             try:
                 taken = stored.result()
             except StateIsLost:

@@ -15,8 +15,8 @@ from smart_sentry.worker.consumer import WorkerOptions
 from smart_sentry.worker.metrics import WorkerMetrics
 from smart_sentry.worker.partition import StateIsLost
 from smart_sentry.worker.pending import Pending
+from smart_sentry.worker.pipeline import MOST_WAITING, Job, Pipeline
 from smart_sentry.worker.reader import Read
-from smart_sentry.worker.storing import Job, Storing
 from smart_sentry.worker.worker import Worker
 
 NOTHING = Pending((), 1, None, 0.0)
@@ -37,6 +37,9 @@ class Hanging:
     def __init__(self) -> None:
         self.lost, self.given_up, self.saved = False, threading.Event(), 0
 
+    def judge(self, read: Read) -> Pending:
+        return NOTHING
+
     def store_judged(self, pending: Pending) -> None:
         assert self.given_up.wait(20)
         raise StoreUnavailable("postgresql://h/x", "this process is ending", "Wait.")
@@ -46,7 +49,7 @@ class Hanging:
 
 
 def job(plant: Any, *refusals: Refusal) -> Job:
-    return Job(0, plant, [Message()], Read((), (), refusals, {}, 1, False), NOTHING)  # type: ignore[list-item]
+    return Job(0, plant, [Message()], Read((), (), refusals, {}, 1, False))  # type: ignore[list-item]
 
 
 def worker(plant: Any) -> Worker:
@@ -59,8 +62,8 @@ def worker(plant: Any) -> Worker:
 def test_worker_that_is_told_to_stop_waits_for_the_database_no_longer_than_it_may() -> None:
     plant = Hanging()
     its = worker(plant)
-    its._storing.submit(job(plant))
-    its._storing.submit(job(plant))
+    for _ in range(MOST_WAITING):
+        its._pipeline.submit(job(plant))
     its.stop()
     began = time.monotonic()
     its.run()
@@ -72,14 +75,14 @@ def test_worker_that_is_told_to_stop_waits_for_the_database_no_longer_than_it_ma
 def test_worker_that_waits_for_room_looks_whether_it_was_told_to_stop() -> None:
     plant = Hanging()
     its = worker(plant)
-    its._storing.submit(job(plant))
-    its._storing.submit(job(plant))
+    for _ in range(MOST_WAITING):
+        its._pipeline.submit(job(plant))
     threading.Timer(0.5, its.stop).start()
     began = time.monotonic()
     assert not its._wait_for_room()
     assert time.monotonic() - began < 5.0
     plant.given_up.set()
-    its._storing.close()
+    its._pipeline.close()
     its._consumer.close()
 
 
@@ -87,11 +90,11 @@ def test_batch_after_one_that_was_not_stored_sends_no_dead_letters(monkeypatch: 
     """Its messages come again, and its dead letters would stand there twice."""
     plant, sent, dead_letters = Hanging(), list[object](), Producer("127.0.0.1:1")
     monkeypatch.setattr(dead_letters, "send", lambda *given: sent.append(given))
-    storing = Storing(dead_letters, "dead-letters", WorkerMetrics())
+    pipeline = Pipeline(dead_letters, "dead-letters", WorkerMetrics())
     plant.lost = True
-    storing.submit(job(plant, Refusal(0, Reason.EMPTY, "nothing")))
-    storing.drain()
-    ((_, stored),) = storing.settled()
+    pipeline.submit(job(plant, Refusal(0, Reason.EMPTY, "nothing")))
+    pipeline.drain()
+    ((_, stored),) = pipeline.settled()
     assert isinstance(stored.exception(), StateIsLost)
     assert sent == []
-    storing.close()
+    pipeline.close()

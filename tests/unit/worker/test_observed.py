@@ -175,7 +175,7 @@ def test_back_pressure_and_lag_are_told_while_it_lasts(monkeypatch: pytest.Monke
     its = worker(WorkerMetrics())
     its._plants.update({0: Owned(), 1: Owned()})  # type: ignore[dict-item]
     its._lag._told_at -= 10
-    its._storing = slow = Slow(its)  # type: ignore[assignment]
+    its._pipeline = slow = Slow(its)  # type: ignore[assignment]
     asked = list[bool]()
 
     def waiting(partition: int, offset: int, *, ask: bool) -> int:

@@ -11,6 +11,7 @@ import pytest
 from condition_sample import baseline, running
 from plant_fixture import PUMP, sqlite_in
 
+from smart_sentry.plant import snapshots
 from smart_sentry.plant.condition_watch import ConditionWatch
 from smart_sentry.plant.purge import purge
 from smart_sentry.plant.worked_plant import WorkedPlant
@@ -109,7 +110,7 @@ class Partition:
         while self.plant.position < len(self.messages):
             read = self.plant.read(self.messages[self.plant.position :])
             try:
-                if self.plant.position < self.plant.careful_until or read.sent_back:
+                if read.careful:
                     self.plant.write(read)
                 else:
                     self.plant.store_judged(self.plant.judge(read))
@@ -153,6 +154,29 @@ def test_batch_in_which_some_readings_are_new_stores_these(tmp_path: Path) -> No
     found, refused = outcome(tmp_path / "mixed", [range(290, 310)])
     assert refused == 2  # the mixed batch, and the last one, whose first readings it had brought
     assert found == expected
+
+
+def test_state_that_is_stored_after_more_was_read_is_that_of_its_own_batch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else whoever takes the partition over would take what was only read for repeated."""
+    monkeypatch.setattr(snapshots, "SNAPSHOT_READINGS", 50)
+    monkeypatch.setattr(snapshots, "SNAPSHOT_PAUSE_SECONDS", 0.0)
+    expected, _ = outcome(tmp_path / "once", [])
+    (tmp_path / "ahead").mkdir()
+    partition = Partition(tmp_path / "ahead")
+    partition.send(range(300))
+    first = partition.plant.read(partition.messages[:100])
+    second = partition.plant.read(partition.messages[100:200])
+    partition.plant.store_judged(partition.plant.judge(first))
+    partition.plant.judge(second)  # and is killed before it is stored
+    partition.plant = PartitionPlant({PUMP.name: PUMP}, tmp_path / "ahead" / "models", partition.store, "readings", 0)
+    assert partition.plant.position == partition.plant.next_offset == 100
+    partition.work()
+    told = partition.told()
+    assert len(told) == 300
+    assert told == {name: expected[name] for name in told}
+    partition.store.close()
 
 
 def test_state_that_is_stored_while_it_is_read_again_does_not_take_the_offset_back(tmp_path: Path) -> None:

@@ -1,4 +1,7 @@
-"""Batches on their way into the database: stored in their order by a thread of its own, while the next one is judged."""
+"""Batches on their way: judged by one thread, stored by another, each in their order, while the next ones are being read.
+
+Reading and storing are mostly Python; judging is mostly compiled, and lets the others work meanwhile.
+"""
 
 from __future__ import annotations
 
@@ -19,19 +22,18 @@ from smart_sentry.worker.partition import PartitionPlant, StateIsLost
 from smart_sentry.worker.pending import Pending
 from smart_sentry.worker.reader import Read
 
-MOST_WAITING = 2
-"""Batches that are being stored or wait for it: memory stays bounded however slow the database is."""
+MOST_WAITING = 3
+"""Batches that are on their way: memory stays bounded however slow the database is."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """A batch to store; `pending` is None where the database must be asked first which readings it has."""
+    """A batch that was read."""
 
     partition: int
     plant: PartitionPlant
     messages: Sequence[Timed]
     read: Read
-    pending: Pending | None
 
     @property
     def newest(self) -> float:
@@ -39,8 +41,8 @@ class Job:
         return self.messages[-1].timestamp()[1] / 1000.0
 
 
-class Storing:
-    """Stores batches in the order in which they come: dead letters to Kafka, then the rest to the database.
+class Pipeline:
+    """Takes batches in the order in which they come: judges them, sends their dead letters to Kafka, stores the rest.
 
     Args:
         dead_letters: sends what is no reading.
@@ -50,52 +52,73 @@ class Storing:
 
     def __init__(self, dead_letters: Producer, topic: str, metrics: WorkerMetrics) -> None:
         self._dead_letters, self._topic, self._metrics = dead_letters, topic, metrics
-        self._thread = ThreadPoolExecutor(1, "storing")
+        self._judging, self._storing = ThreadPoolExecutor(1, "judging"), ThreadPoolExecutor(1, "storing")
         self._jobs: deque[tuple[Job, Future[Taken]]] = deque()
 
     def submit(self, job: Job) -> None:
         """Takes a job; see first that there is room."""
-        self._jobs.append((job, self._thread.submit(self._store, job)))
+        done: Future[Taken] = Future()
+        self._jobs.append((job, done))
+        self._judging.submit(self._judge, job, done)
 
     def wait_for_room(self, seconds: float) -> bool:
         """Waits until another job can be taken, and says whether it can."""
-        waiting = [future for _, future in self._jobs if not future.done()]
+        waiting = [done for _, done in self._jobs if not done.done()]
         if len(waiting) < MOST_WAITING:
             return True
         wait(waiting[:1], seconds)
         return waiting[0].done()
 
     def drain(self) -> None:
-        """Waits until every job is done."""
-        wait([future for _, future in self._jobs])
+        """Waits until every job is done: nobody works on the state of any partition then."""
+        wait([done for _, done in self._jobs])
 
     def settled(self) -> list[tuple[Job, Future[Taken]]]:
         """Jobs that were done since this was asked last, in their order; a job that failed keeps what it raised."""
-        done = []
+        found = []
         while self._jobs and self._jobs[0][1].done():
-            done.append(self._jobs.popleft())
-        return done
+            found.append(self._jobs.popleft())
+        return found
 
     def close(self) -> None:
-        """Ends the thread, after the jobs at hand."""
-        self._thread.shutdown()
+        """Ends the threads, after the jobs at hand."""
+        self._judging.shutdown()
+        self._storing.shutdown()
 
-    def _store(self, job: Job) -> Taken:
+    def _judge(self, job: Job, done: Future[Taken]) -> None:
+        pending: Pending | None = None
+        try:
+            if job.plant.lost:
+                raise StateIsLost  # its messages come again
+            if not job.read.careful:
+                began = time.perf_counter()
+                pending = job.plant.judge(job.read)
+                self._metrics.took(JUDGE, time.perf_counter() - began)
+        except BaseException as problem:  # noqa: BLE001 - whoever asks for what became of the job gets it
+            self._fail(job, done, problem)
+        else:
+            self._storing.submit(self._store, job, pending, done)
+
+    def _store(self, job: Job, pending: Pending | None, done: Future[Taken]) -> None:
         began, judged = time.perf_counter(), job.plant.judging_seconds
         try:
             if job.plant.lost:
                 raise StateIsLost  # its messages come again, and with them its dead letters
             self._send_refused(job)
-            taken = job.plant.write(job.read) if job.pending is None else job.plant.store_judged(job.pending)
-        except BaseException:
-            job.plant.lost = True  # before the next job: it builds on this one
-            raise
+            taken = job.plant.write(job.read) if pending is None else job.plant.store_judged(pending)
+        except BaseException as problem:  # noqa: BLE001 - as above
+            self._fail(job, done, problem)
+            return
         judging = 0.0
-        if job.pending is None:
+        if pending is None:
             judging = job.plant.judging_seconds - judged
             self._metrics.took(JUDGE, judging)
         self._tell(job, taken, time.perf_counter() - began - judging)
-        return taken
+        done.set_result(taken)
+
+    def _fail(self, job: Job, done: Future[Taken], problem: BaseException) -> None:
+        job.plant.lost = True  # before the next job: it builds on this one
+        done.set_exception(problem)
 
     def _send_refused(self, job: Job) -> None:
         if job.read.refusals:

@@ -1,0 +1,39 @@
+"""COPY into PostgreSQL in few, large pieces. Imported only where PostgreSQL is used: its driver is an extra."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from psycopg.copy import LibpqWriter
+
+PIECE_BYTES = 1_000_000
+
+
+class GatheringWriter(LibpqWriter):
+    """Hands rows to the server a megabyte at a time.
+
+    The driver's own pieces are 32 kB: after each of them, a thread of a busy process waits for its turn to go on.
+    """
+
+    def __init__(self, cursor: Any) -> None:
+        super().__init__(cursor)
+        self._gathered: list[bytes] = []
+        self._size = 0
+
+    def write(self, data: Any) -> None:
+        """Takes some bytes, a copy of which is kept until there are enough of them."""
+        self._gathered.append(bytes(data))
+        self._size += len(data)
+        if self._size >= PIECE_BYTES:
+            self._hand_over()
+
+    def finish(self, exc: BaseException | None = None) -> None:
+        """Hands over the rest and ends the COPY; with an exception it is undone."""
+        if exc is None:
+            self._hand_over()
+        super().finish(exc)
+
+    def _hand_over(self) -> None:
+        if self._gathered:
+            super().write(b"".join(self._gathered))
+            self._gathered, self._size = [], 0
