@@ -13,7 +13,7 @@ from plant_fixture import PUMP, SIGNALS, START, open_pumps
 from smart_sentry.errors import InvalidReadings
 from smart_sentry.plant.incoming import Incoming
 from smart_sentry.plant.plant import Plant
-from smart_sentry.plant.snapshots import SNAPSHOT_READINGS
+from smart_sentry.plant.snapshots import SNAPSHOT_PAUSE_SECONDS, SNAPSHOT_READINGS
 from smart_sentry.stores.store import Store
 
 
@@ -70,7 +70,8 @@ def test_nothing_is_taken_while_another_program_writes(plant: Plant, tmp_path: P
 
 
 def test_nothing_is_taken_when_the_state_must_be_stored(plant: Plant) -> None:
-    plant._pace.unsaved, plant._pace.saved_at = SNAPSHOT_READINGS - 1, plant.clock() - 3.0
+    plant._pace.unsaved = SNAPSHOT_READINGS - 1
+    plant._pace.saved_at = plant.clock() - SNAPSHOT_PAUSE_SECONDS - 1.0
     assert plant.take_at_once(_readings(0, 1), "test") is None
     plant.take(_readings(0, 1), "test")
     assert plant.take_at_once(_readings(1, 1), "test") is not None
