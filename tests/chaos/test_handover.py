@@ -26,9 +26,9 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @contextmanager
 def nobody_may_store(database: str) -> Iterator[None]:
-    """Reads go on, and so does the claim of a partition; what stores an assessment waits."""
+    """Reads go on, and so does the claim of a partition; what stores a reading waits."""
     with psycopg.connect(database) as connection:
-        connection.execute("LOCK TABLE assessments IN EXCLUSIVE MODE")
+        connection.execute("LOCK TABLE readings IN EXCLUSIVE MODE")
         yield
 
 
