@@ -123,10 +123,10 @@ def failure_calibration(batch: Batch, outcomes: Mapping[str, float], horizon_cyc
 
 
 def _recent(batch: Batch, asset: str, hours: float) -> list[float]:
-    newest = batch.predictions.history(asset, Span(limit=1, newest_first=True))
-    if not newest:
+    newest = batch.predictions.newest(asset)
+    if newest is None:
         return []
-    history = batch.predictions.history(asset, Span(newest[0].time - 3600.0 * hours))
+    history = batch.predictions.history(asset, Span(newest.time - 3600.0 * hours))
     return [one.failure_probability for one in history]
 
 

@@ -67,9 +67,8 @@ def stored_status(batch: Batch, asset_id: str, now: float, until: float | None =
     if newest:
         hour = batch.assessments.history(asset_id, Span(newest[0].time - _DAMAGE_SECONDS, end, limit=1))
     alarms = batch.reports.open_alarms(asset_id, math.inf if until is None else until)
-    predicted = batch.predictions.history(asset_id, Span(end=end, limit=1, newest_first=True))
     return StoredStatus(
-        state, newest[0] if newest else None, hour[0] if hour else None, alarms, predicted[0] if predicted else None,
+        state, newest[0] if newest else None, hour[0] if hour else None, alarms, batch.predictions.newest(asset_id, end),
         _work_until(batch.audit.newest(asset_id, (WORK_BEGUN, WORK_ENDED, MAINTENANCE), until), now),
     )  # fmt: skip
 

@@ -67,10 +67,11 @@ def known_keys(
 
 @lru_cache(maxsize=16)
 def _known(table: Table, key: tuple[str, str]) -> str:
-    same = " AND ".join(f'its.{name} = asked.{name} COLLATE "C"' for name in key)
+    """Its LIMIT keeps the planner from reading the whole table, which it takes for small until it is analysed."""
+    same = " AND ".join(f'{table.name}.{name} = asked.{name} COLLATE "C"' for name in key)
     return (
-        f"SELECT its.{key[0]}, its.{key[1]} FROM unnest(%b::text[], %b::text[]) AS asked ({key[0]}, {key[1]})"  # noqa: S608
-        f" JOIN {table.name} AS its ON {same}"
+        f"SELECT asked.{key[0]}, asked.{key[1]} FROM unnest(%b::text[], %b::text[]) AS asked ({key[0]}, {key[1]}),"  # noqa: S608
+        f" LATERAL (SELECT 1 FROM {table.name} WHERE {same} LIMIT 1) AS found"
     )
 
 

@@ -17,6 +17,8 @@ FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 IntArray = NDArray[np.int64]
 
+_LOOKED_THROUGH = 100
+
 
 @dataclass(frozen=True)
 class PredictionRows:
@@ -84,6 +86,19 @@ class PredictionTable:
         """An asset's predictions of a stretch of time."""
         query = select(*_COLUMNS).where(readings.c.asset_id == asset_id, readings.c.failure_probability.is_not(None))
         return [StoredPrediction(*row) for row in self._connection.execute(span.of(query, readings))]
+
+    def newest(self, asset_id: str, end: float | None = None) -> StoredPrediction | None:
+        """The newest prediction among an asset's last 100 readings before `end` (seconds since 1970 UTC; None: of all).
+
+        None where none of them was judged by a failure model: of a machine without one, no more is looked through.
+        """
+        span = Span(end=end, limit=_LOOKED_THROUGH, newest_first=True)
+        query = select(*_COLUMNS).where(readings.c.asset_id == asset_id)
+        for row in self._connection.execute(span.of(query, readings)):
+            found = StoredPrediction(*row)
+            if found.failure_probability is not None:
+                return found
+        return None
 
 
 _COLUMNS = [readings.c[name] for name in StoredPrediction.__dataclass_fields__]

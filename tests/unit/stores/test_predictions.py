@@ -40,6 +40,20 @@ def test_readings_that_no_model_judged_have_no_prediction(store: Store) -> None:
     assert [(one.reading_id, one.failure_probability) for one in found] == [("r1", 0.01), ("r3", 0.03)]
 
 
+def test_newest_prediction_is_that_of_a_reading_not_far_back(store: Store) -> None:
+    count = 250
+    for asset, judged in (("engine", 200), ("silent", 100)):
+        predicted = replace(some_predictions([1, judged]), places=np.array([1, judged]))
+        with store.transaction() as batch:
+            batch.readings.append(some_readings(asset, range(count)), some_assessments(asset, range(count)), predicted)
+    with store.view() as view:
+        newest, earlier = view.predictions.newest("engine"), view.predictions.newest("engine", 1050.0)
+        assert view.predictions.newest("silent") is view.predictions.newest("nobody") is None
+    assert newest is not None
+    assert earlier is not None
+    assert (newest.reading_id, earlier.reading_id) == ("r200", "r1")
+
+
 def test_predictions_of_a_transaction_that_fails_are_not_there(store: Store) -> None:
     try:
         with store.transaction() as batch:
