@@ -19,6 +19,7 @@ from smart_sentry.assets import ASSET_COLUMN, CYCLE_COLUMN
 from smart_sentry.bundle import Bundle
 from smart_sentry.contracts.failure import FailureAssessment
 from smart_sentry.features.pipeline import FeatureBatch
+from smart_sentry.features.slots import slots_of
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -73,13 +74,7 @@ class Monitor:
         )
 
     def _slots(self, asset_ids: Sequence[str]) -> IntArray:
-        known = self._slot_of
-        slots = list(map(known.get, asset_ids))
-        if None in slots:
-            for asset in asset_ids:
-                known.setdefault(asset, len(known))
-            slots = list(map(known.get, asset_ids))
-        return np.array(slots, dtype=np.int64)
+        return slots_of(asset_ids, self._slot_of)
 
     def assess_frame(self, readings: pd.DataFrame) -> pd.DataFrame:
         """Scores a table: asset_id, cycle and one column a signal; rows of one asset in the order of time."""

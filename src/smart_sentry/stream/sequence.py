@@ -14,6 +14,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from smart_sentry.features.slots import slots_of
+
 IntArray = NDArray[np.int64]
 
 NEW, DUPLICATE, STALE = 0, 1, 2
@@ -41,12 +43,7 @@ class SequenceGate:
             (rows,) NEW, DUPLICATE or STALE.
         """
         known = self._slot_of
-        places = list(map(known.get, asset_ids))
-        if None in places:
-            for asset in asset_ids:
-                known.setdefault(asset, len(known))
-            places = list(map(known.get, asset_ids))
-        slots = np.array(places, dtype=np.int64)
+        slots = slots_of(asset_ids, known)
         self._reserve(len(known))
         out = np.empty(len(slots), dtype=np.int8)
         _judge(slots, epochs, sequences, self._epoch, self._highest, self._come, out)

@@ -1,0 +1,26 @@
+"""Which row of the state arrays each asset has: slots are counted from 0, in the order in which assets come."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def slots_of(asset_ids: Sequence[str], known: dict[str, int]) -> NDArray[np.int64]:
+    """(rows,) slots of assets.
+
+    Args:
+        asset_ids: (rows,)
+        known: asset -> its slot; those that are new are added.
+
+    >>> slots_of(["b", "c", "b", "d"], {"a": 0, "b": 1}).tolist()
+    [1, 2, 1, 3]
+    """
+    slots = list(map(known.get, asset_ids))
+    if None in slots:
+        for asset in asset_ids:
+            known.setdefault(asset, len(known))
+        slots = list(map(known.get, asset_ids))
+    return np.array(slots, dtype=np.int64)
