@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
 import sys
 import time
-import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -134,12 +132,11 @@ class PrefectServer:
     address: str
 
     def post(self, path: str, question: dict[str, Any]) -> Any:
-        """Asks the server's API."""
-        request = urllib.request.Request(
-            f"{self.address}/api{path}", json.dumps(question).encode(), {"Content-Type": "application/json"}
-        )
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            return json.load(answer)
+        """Asks the server's API, by Prefect's own client: it asks again where the server's SQLite was locked (503)."""
+        from prefect.client.base import PrefectHttpxSyncClient
+
+        with PrefectHttpxSyncClient(base_url=f"{self.address}/api", timeout=30, enable_csrf_support=False) as client:
+            return client.post(path, json=question).raise_for_status().json()
 
     def deployment(self, name: str) -> dict[str, Any]:
         """A deployment by its name."""
