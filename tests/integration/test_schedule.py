@@ -128,9 +128,13 @@ def test_proposal_starts_one_recalibration_of_its_asset_however_often_it_comes(s
     scheduler.wait_for(lambda: len(scheduler.runs_of("recalibrate")) == 2, 60)
     scheduler.emit((ODD_NAME, 14))
     time.sleep(3)  # were it to come twice, it would have come by now
-    parameters = [run["parameters"] for run in scheduler.runs_of("recalibrate")]
-    assert sorted(parameters, key=lambda one: one["asset_id"]) == [
-        {"asset_id": ODD_NAME, "finding_id": 12, "reason": 'a "load"'},
+    parameters = sorted(
+        (run["parameters"] for run in scheduler.runs_of("recalibrate")), key=lambda one: str(one["asset_id"])
+    )
+    number = parameters[0]["finding_id"]
+    assert number in (12, 13)  # the server looks at several events at once: either may be the first
+    assert parameters == [
+        {"asset_id": ODD_NAME, "finding_id": number, "reason": 'a "load"'},
         {"asset_id": "motor_08", "finding_id": None, "reason": 'a "load"'},
     ]
 
