@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,10 +49,20 @@ def newest_rows(asset_ids: list[str], seconds: NDArray[np.float64]) -> dict[str,
     return {asset_ids[row]: row for row in order}
 
 
-def messages_of(rows: JudgedRows) -> Iterator[dict[str, Any]]:
-    """One message an asset, as `AssetUpdate` reads it; its newest row."""
+def messages_of(rows: JudgedRows, known: Mapping[str, float]) -> Iterator[dict[str, Any]]:
+    """One message an asset, as `AssetUpdate` reads it; its newest row.
+
+    Args:
+        rows: the batch.
+        known: asset -> time of what is told of it anyway, seconds since 1970 UTC: a row that is no later is left out.
+    """
     told = rows.assessments
     newest = newest_rows(list(told.asset_ids), told.seconds)
+    if known:
+        seconds = told.seconds.tolist()
+        newest = {asset: row for asset, row in newest.items() if asset not in known or seconds[row] > known[asset]}
+        if not newest:
+            return
     chosen = list(newest.values())
     part = slice(None) if chosen == list(range(len(told.asset_ids))) else chosen
     predicted = _predicted(rows.predictions, chosen)

@@ -153,39 +153,32 @@ class FeedPublisher:
     def _gather(self) -> None:
         """Brings what was noted into the form in which it is told: one message an asset."""
         with self._lock:
-            single: dict[str, JudgedRows] = {}
+            found: list[JudgedRows] = []
             while self._pending:
                 news = self._pending.popleft()
                 if isinstance(news, dict):
-                    self._keep(single)
+                    self._keep(found)
                     self._drop(news)
+                    found = []
                     continue
-                for rows in news[0]:
-                    self._sort(rows, single)
+                found.extend(news[0])
                 self._alarms.extend(_alarm(transition) for transition in news[1])
-            self._keep(single)
+            self._keep(found)
             while len(self._alarms) > MOST_ALARMS:
                 self._alarms.popleft()
                 self.counts.alarms_left_out += 1
 
-    def _sort(self, rows: JudgedRows, single: dict[str, JudgedRows]) -> None:
-        """Of readings that come one by one, only an asset's newest is made a message: to make one takes its time."""
-        assets = rows.assessments.asset_ids
-        if len(assets) > 1:
-            self._keep(single)
-            self._keep({"": rows})
-            return
-        known = single.get(assets[0])
-        if known is None or rows.assessments.seconds[0] >= known.assessments.seconds[0]:
-            single[assets[0]] = rows
-
-    def _keep(self, found: dict[str, JudgedRows]) -> None:
-        for rows in found.values():
-            for message in messages_of(rows):
-                known = self._updates.get(message["asset_id"])
-                if known is None or message["time"] >= known["time"]:
-                    self._updates[message["asset_id"]] = message
-        found.clear()
+    def _keep(self, found: Sequence[JudgedRows]) -> None:
+        """From the last batch back: what a later one tells anew is not made a message, which takes its time."""
+        newest: dict[str, Message] = {}
+        times: dict[str, float] = {}
+        for rows in reversed(found):
+            for message in messages_of(rows, times):
+                newest[message["asset_id"]], times[message["asset_id"]] = message, message["time"]
+        for asset, message in newest.items():
+            known = self._updates.get(asset)
+            if known is None or message["time"] >= known["time"]:
+                self._updates[asset] = message
 
     def _drop(self, gone: Message) -> None:
         asset = gone["asset_id"]

@@ -75,16 +75,15 @@ class StoredAssessment:
     reason: str
 
 
-def columns_of(rows: AssessmentRows) -> dict[str, Sequence[Any]]:
-    """Column name -> value of each row, as `ReadingTable.append` stores them."""
-    score = np.asarray(rows.scores, dtype=np.float64)
-    scores: list[Any] = score.tolist()
-    for row in np.flatnonzero(np.isnan(score)).tolist():
+def columns_of(rows: AssessmentRows, part: slice) -> dict[str, Sequence[Any]]:
+    """Column name -> value of each row of a part, as `ReadingTable.append` stores them."""
+    scores: list[Any] = rows.scores[part].tolist()
+    for row in np.flatnonzero(np.isnan(rows.scores[part])).tolist():
         scores[row] = None
     return {
-        "phase": rows.phases, "score": scores, "flag": np.asarray(rows.flags, dtype=np.bool_).tolist(),
-        "votes": np.asarray(rows.votes, dtype=np.int64).tolist(), "health": np.asarray(rows.health, dtype=np.float64).tolist(),
-        "risk": rows.risks, "degradation": np.asarray(rows.degradation, dtype=np.float64).tolist(), "reason": rows.reasons,
+        "phase": rows.phases[part], "score": scores, "flag": rows.flags[part].tolist(), "votes": rows.votes[part].tolist(),
+        "health": rows.health[part].tolist(), "risk": rows.risks[part], "degradation": rows.degradation[part].tolist(),
+        "reason": rows.reasons[part],
     }  # fmt: skip
 
 

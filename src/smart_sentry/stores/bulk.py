@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
+from itertools import chain
 from typing import Any
 
 from sqlalchemy import (
@@ -75,27 +76,32 @@ def _known(table: Table, key: tuple[str, str]) -> str:
     )
 
 
-def append(connection: Connection, table: Table, columns: Mapping[str, Sequence[Any]]) -> None:
-    """Inserts rows that stand in nobody's way: by COPY into PostgreSQL.
+def append(connection: Connection, table: Table, pieces: Iterable[Mapping[str, Sequence[Any]]]) -> None:
+    """Inserts rows that stand in nobody's way: by one COPY into PostgreSQL.
 
     Args:
-        columns: column name -> one value a row.
+        pieces: column name -> one value a row; the same columns in all pieces. Each is asked for once the one before is on its
+            way: few rows at a time, so that their values are still in the processor's cache.
     """
-    rows = list(zip(*columns.values(), strict=True))
-    if not rows:
+    left = iter(pieces)
+    first = next(left, None)
+    if first is None:
         return
-    driver = _driver(connection)
+    driver, names = _driver(connection), tuple(first)
+    every = (zip(*piece.values(), strict=True) for piece in chain([first], left))
     if connection.dialect.name == "sqlite":
-        driver.executemany(_insert(table, tuple(columns)), rows)
+        for rows in every:
+            driver.executemany(_insert(table, names), rows)
         return
     from smart_sentry.stores.copying import GatheringWriter
 
-    names = ", ".join(f'"{name}"' for name in columns)
-    statement = f"COPY {table.name} ({names}) FROM STDIN (FORMAT BINARY)"
+    quoted = ", ".join(f'"{name}"' for name in names)
+    statement = f"COPY {table.name} ({quoted}) FROM STDIN (FORMAT BINARY)"
     with driver.cursor() as cursor, cursor.copy(statement, writer=GatheringWriter(cursor)) as copy:
-        copy.set_types([_postgresql_type(table.c[name]) for name in columns])
-        for row in rows:
-            copy.write_row(row)
+        copy.set_types([_postgresql_type(table.c[name]) for name in names])
+        for rows in every:
+            for row in rows:
+                copy.write_row(row)
 
 
 def _driver(connection: Connection) -> Any:

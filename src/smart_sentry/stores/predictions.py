@@ -56,17 +56,25 @@ class StoredPrediction:
     model_version: str
 
 
-def columns_of(rows: PredictionRows, count: int) -> dict[str, Sequence[Any]]:
-    """Column name -> value of each of `count` readings, as `ReadingTable.append` stores them; None where there is none."""
+def columns_of(rows: PredictionRows, part: slice) -> dict[str, Sequence[Any]]:
+    """Column name -> value of each reading of a part, as `ReadingTable.append` stores them; None where there is none.
+
+    Args:
+        rows: of all readings.
+        part: a stretch of the readings.
+    """
+    first, last = np.searchsorted(rows.places, [part.start, part.stop]).tolist()
+    its, places = slice(first, last), rows.places[first:last] - part.start
     columns = {
-        "failure_probability": rows.probability.tolist(), "rul_cycles": rows.rul_cycles[:, 0].tolist(),
-        "rul_lower_cycles": rows.rul_cycles[:, 1].tolist(), "rul_upper_cycles": rows.rul_cycles[:, 2].tolist(),
-        "warming": rows.warming.tolist(), "restored": rows.restored.tolist(),
-        "model_version": [rows.model_version] * len(rows.places),
+        "failure_probability": rows.probability[its].tolist(), "rul_cycles": rows.rul_cycles[its, 0].tolist(),
+        "rul_lower_cycles": rows.rul_cycles[its, 1].tolist(), "rul_upper_cycles": rows.rul_cycles[its, 2].tolist(),
+        "warming": rows.warming[its].tolist(), "restored": rows.restored[its].tolist(),
+        "model_version": [rows.model_version] * len(places),
     }  # fmt: skip
-    if len(rows.places) == count:
+    count = part.stop - part.start
+    if len(places) == count:
         return columns
-    return {name: _spread(values, rows.places, count) for name, values in columns.items()}
+    return {name: _spread(values, places, count) for name, values in columns.items()}
 
 
 def _spread(values: Sequence[Any], places: IntArray, count: int) -> list[Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import compress
 from typing import Any
@@ -23,6 +23,7 @@ FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 
 VALUES = np.dtype("<f8")
+_PIECE = 256
 
 # An index is skipped through from name to name: a DISTINCT would read every reading.
 _ASSETS = text(
@@ -118,20 +119,29 @@ class ReadingTable:
             AlreadyStored: one is there, or comes twice. The transaction can only be undone.
             ValueError: the columns do not have the same number of rows, or values not a column for each signal.
         """
-        count = len(rows.seconds)
-        columns = {
-            "asset_id": rows.asset_ids, "reading_id": rows.reading_ids,
-            "time": np.asarray(rows.seconds, dtype=np.float64).tolist(), "received": [rows.received] * count,
-            "layout": [layout_of(self._connection, rows.signals)] * count, "values": _packed(rows),
-            "source": [rows.source] * count,
-            **({} if said is None else assessments.columns_of(said)),
-            **({} if predicted is None else predictions.columns_of(predicted, count)),
-        }  # fmt: skip
+        _check_lengths(rows, said, predicted)
         driver: Any = self._connection.dialect.loaded_dbapi
         try:
-            append(self._connection, readings, columns)
+            append(self._connection, readings, self._pieces(rows, said, predicted))
         except driver.IntegrityError as error:
             raise AlreadyStored(str(error).strip()) from error
+
+    def _pieces(
+        self, rows: ReadingRows, said: AssessmentRows | None, predicted: PredictionRows | None
+    ) -> Iterator[dict[str, Sequence[Any]]]:
+        """Columns of a few hundred rows at a time: as many as stay in the processor's cache."""
+        layout = layout_of(self._connection, rows.signals)
+        seconds, values = np.asarray(rows.seconds, dtype=np.float64), np.ascontiguousarray(rows.values, dtype=VALUES)
+        for first in range(0, len(seconds), _PIECE):
+            part = slice(first, min(first + _PIECE, len(seconds)))
+            count = part.stop - first
+            yield {
+                "asset_id": rows.asset_ids[part], "reading_id": rows.reading_ids[part],
+                "time": seconds[part].tolist(), "received": [rows.received] * count,
+                "layout": [layout] * count, "values": _packed(values[part]), "source": [rows.source] * count,
+                **({} if said is None else assessments.columns_of(said, part)),
+                **({} if predicted is None else predictions.columns_of(predicted, part)),
+            }  # fmt: skip
 
     def add(self, rows: ReadingRows) -> BoolArray:
         """Stores the readings that are unknown, and nothing of what is said of them; which they are, as `unknown`."""
@@ -246,11 +256,27 @@ def _ordered(blobs: Sequence[bytes], names: Sequence[str], signals: Sequence[str
     return out
 
 
-def _packed(rows: ReadingRows) -> list[bytes]:
-    """(rows,) values as they are stored."""
-    count = len(rows.seconds)
-    values = np.ascontiguousarray(rows.values, dtype=VALUES)
-    if values.shape != (count, len(rows.signals)):
-        raise ValueError(f"values must be ({count}, {len(rows.signals)}), not {values.shape}")
+def _check_lengths(rows: ReadingRows, said: AssessmentRows | None, predicted: PredictionRows | None) -> None:
+    count, shape = len(rows.seconds), np.shape(rows.values)
+    if shape != (count, len(rows.signals)):
+        raise ValueError(f"values must be ({count}, {len(rows.signals)}), not {shape}")
+    columns: dict[str, Any] = {
+        "asset_ids": rows.asset_ids,
+        "reading_ids": rows.reading_ids,
+        **(vars(said) if said else {}),
+    }
+    for name, column in columns.items():
+        if len(column) != count:
+            raise ValueError(f"{name} must have {count} rows, not {len(column)}")
+    if predicted is not None:
+        judged = len(predicted.places)
+        for name in ("probability", "rul_cycles", "warming", "restored"):
+            if len(getattr(predicted, name)) != judged:
+                raise ValueError(f"{name} must have {judged} rows, not {len(getattr(predicted, name))}")
+
+
+def _packed(values: FloatArray) -> list[bytes]:
+    """(rows,) values, (rows, signals), as they are stored."""
+    count = len(values)
     width, packed = values.itemsize * values.shape[1], values.tobytes()
     return [packed[begin : begin + width] for begin in range(0, count * width, width)] if width else [b""] * count

@@ -28,17 +28,26 @@ MOST_WAITING = 3
 
 @dataclass(frozen=True)
 class Job:
-    """A batch that was read."""
+    """A batch that was read. Its messages are kept no longer: to free thousands of them at once, much later, takes its time.
+
+    Attributes:
+        partition, plant: whose it is.
+        read: what it came to.
+        refused: (refusals of `read`,) the messages that are no readings.
+        newest: time of the newest message, seconds since 1970 UTC.
+    """
 
     partition: int
     plant: PartitionPlant
-    messages: Sequence[Timed]
     read: Read
+    refused: Sequence[Timed]
+    newest: float
 
-    @property
-    def newest(self) -> float:
-        """Time of the newest message, seconds since 1970 UTC."""
-        return self.messages[-1].timestamp()[1] / 1000.0
+    @classmethod
+    def of(cls, partition: int, plant: PartitionPlant, messages: Sequence[Timed], read: Read) -> Job:
+        """The job of messages, at least one, that were read."""
+        refused = [messages[one.position] for one in read.refusals]
+        return cls(partition, plant, read, refused, messages[-1].timestamp()[1] / 1000.0)
 
 
 class Pipeline:
@@ -123,7 +132,8 @@ class Pipeline:
     def _send_refused(self, job: Job) -> None:
         if job.read.refusals:
             at = datetime.now(UTC)
-            letters = [dead_letter(job.messages[one.position], one, at) for one in job.read.refusals]
+            found = zip(job.refused, job.read.refusals, strict=True)
+            letters = [dead_letter(message, refusal, at) for message, refusal in found]
             self._dead_letters.send(self._topic, letters)
             self._dead_letters.flush()
 

@@ -142,7 +142,7 @@ class Worker:
         began = time.perf_counter()
         read = plant.read(messages)
         self.metrics.took(DECODE, time.perf_counter() - began)
-        self._pipeline.submit(Job(partition, plant, messages, read))
+        self._pipeline.submit(Job.of(partition, plant, messages, read))
         if read.careful:
             self._pipeline.drain()
 

@@ -27,7 +27,7 @@ def rows_of(judged: list[int]) -> JudgedRows:
 
 def probabilities(judged: list[int]) -> dict[str, float | None]:
     found = {}
-    for message in messages_of(rows_of(judged)):
+    for message in messages_of(rows_of(judged), {}):
         prediction = message["prediction"]
         found[message["asset_id"]] = None if prediction is None else prediction["failure_probability"]
     return found

@@ -22,9 +22,11 @@ from smart_sentry.assets import ASSET_COLUMN, CYCLE_COLUMN
 from smart_sentry.bundle import Bundle
 from smart_sentry.contracts.alarms import AlarmEvent, AlarmPriority, AlarmState, AlarmTransition
 from smart_sentry.contracts.live import UPDATES, AlarmUpdate, AssetUpdate, LiveState
+from smart_sentry.feed.judged_rows import JudgedRows
 from smart_sentry.feed.publisher import MOST_ALARMS, FeedPublisher, LinkDown, Message, Source
 from smart_sentry.plant.incoming import Incoming
 from smart_sentry.plant.plant import Plant
+from smart_sentry.stores.assessments import AssessmentRows
 from smart_sentry.stores.store import Store
 
 EMPTY = LiveState(assets={}, alarms=())
@@ -111,6 +113,34 @@ def test_publish_returns_at_once_while_the_feed_hangs_and_memory_stays_bounded()
     assert len(numbers) == publisher.counts.alarms
     assert numbers == sorted(numbers)
     assert numbers[-1] == count - 1
+
+
+def batch_of(assets: dict[str, float], note: str) -> JudgedRows:
+    """A reading of each asset at its time; its id bears the note."""
+    count, nothing = len(assets), np.zeros(len(assets))
+    assessments = AssessmentRows(
+        list(assets), [f"{asset} {note}" for asset in assets], np.array(list(assets.values())), ["UNKNOWN"] * count, nothing,
+        nothing > 0, nothing.astype(np.int64), nothing, ["LOW"] * count, nothing, [""] * count,
+    )  # fmt: skip
+    return JudgedRows("pump", ("flow",), np.zeros((count, 1)), 3.0, assessments)
+
+
+def test_batches_that_come_while_the_feed_is_busy_are_told_as_the_newest_reading_of_each_asset() -> None:
+    """The newest by its time; of equal times the one that came last."""
+    link = MemoryLink()
+    link.passes.clear()
+    with publishing(link) as publisher:
+        publisher.publish([batch_of({"a": 0.0}, "before")], ())
+        time.sleep(0.3)  # the thread hangs in it
+        for note, assets in (
+            ("first", {"a": 1.0, "b": 5.0, "c": 2.0}), ("second", {"a": 2.0, "b": 4.0, "d": 1.0}), ("third", {"a": 2.0}),
+        ):  # fmt: skip
+            publisher.publish([batch_of(assets, note)], ())
+        link.passes.set()
+        wait_until(lambda: publisher.counts.updates >= 4)
+    last = {message["asset_id"]: message["reading_id"] for message in link.every}
+    assert last == {"a": "a third", "b": "b first", "c": "c first", "d": "d second"}
+    assert publisher.counts.updates <= 5
 
 
 def test_alarms_that_a_feed_did_not_take_come_later_in_order_and_once() -> None:

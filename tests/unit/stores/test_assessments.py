@@ -54,7 +54,7 @@ def test_latest_of_an_empty_store_is_empty(store: Store) -> None:
 
 
 def test_assessments_of_unequal_columns_are_refused(store: Store) -> None:
-    with store.transaction() as batch, pytest.raises(ValueError, match="shorter"):
+    with store.transaction() as batch, pytest.raises(ValueError, match="risks must have 2 rows, not 1"):
         batch.readings.append(some_readings("pump", [1, 2]), replace(some_assessments("pump", [1, 2]), risks=["LOW"]))
 
 

@@ -40,6 +40,24 @@ def test_readings_that_no_model_judged_have_no_prediction(store: Store) -> None:
     assert [(one.reading_id, one.failure_probability) for one in found] == [("r1", 0.01), ("r3", 0.03)]
 
 
+def test_predictions_of_more_readings_than_are_handed_over_at_once_stand_with_their_readings(store: Store) -> None:
+    count, judged = 1000, [0, 3, 255, 256, 511, 700, 999]
+    predicted = replace(some_predictions(judged), places=np.array(judged))
+    with store.transaction() as batch:
+        batch.readings.append(
+            some_readings("engine", range(count)), some_assessments("engine", range(count)), predicted
+        )
+    with store.view() as view:
+        found, told = view.predictions.history("engine"), view.assessments.history("engine")
+        history = view.readings.history("engine")
+    assert [(one.reading_id, one.failure_probability) for one in found] == [
+        (f"r{number}", number / 100) for number in judged
+    ]
+    sent = some_readings("engine", range(count))
+    assert (len(told), list(history.reading_ids)) == (count, [f"r{number}" for number in range(count)])
+    np.testing.assert_array_equal(history.values, sent.values)
+
+
 def test_newest_prediction_is_that_of_a_reading_not_far_back(store: Store) -> None:
     count = 250
     for asset, judged in (("engine", 200), ("silent", 100)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from dataclasses import replace
 
 import numpy as np
@@ -11,9 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from stream_sample import LAYOUTS, MOTOR, PUMP, TURBOFAN, readings_of, received
 
+from smart_sentry.stream import decoding
 from smart_sentry.stream.decoding import decode_batch
 from smart_sentry.stream.encoding import encode
-from smart_sentry.stream.messages import Form, Outgoing, Readings
+from smart_sentry.stream.messages import SENT_BACK, Form, Outgoing, Readings
 
 NAME = st.text(
     st.characters(exclude_categories=["Cs"], exclude_characters="".join(map(chr, [*range(32), 127]))),
@@ -102,6 +104,72 @@ def test_malformed_messages_stop_no_batch() -> None:
     assert [refusal.position for refusal in decoded.refusals] == [1, 9]
     assert decoded.readings[0].positions.tolist() == [0, 2, 3, 7, 8, 10]
     assert decoded.readings[0].sequences.tolist() == [1, 2, 3, 4, 5, 6]
+
+
+def of_many_senders(rng: np.random.Generator, count: int) -> list[Message]:
+    """Types and forms in turns or in stretches, and among them whatever is no reading, was sent back or has odd headers."""
+    kinds = [(one, form) for one in (MOTOR, TURBOFAN, PUMP) for form in Form]
+    stretch = int(rng.integers(1, 200))
+    found, poison = [], float(rng.choice([0.0, 0.01, 0.2]))
+    for number in range(count):
+        asset_type, form = kinds[(number // stretch) % len(kinds)] if rng.random() < 0.99 else kinds[rng.integers(9)]
+        readings = readings_of(asset_type, ["m"], [number], rng.normal(1, 1, (1, len(asset_type.signals))))
+        (one,) = encode(readings, LAYOUTS.by_name[asset_type.name], form, "test")
+        key, value, headers = one.key, one.value, list(one.headers)
+        if rng.random() < poison:
+            match rng.integers(9):
+                case 0:
+                    key = [None, b"", b"other", b"\xff"][rng.integers(4)]
+                case 1:
+                    value = [None, b"", b"{", value[:-1], value + b" ", b"\xff" * 40][rng.integers(6)]
+                case 2:
+                    headers = [None, [], headers[1:], headers[::-1], [headers[0]]][rng.integers(5)]
+                case 3:
+                    headers[0] = (
+                        "ce_id",
+                        [None, b"", b"\xff", b"a\nb", "\u00ad".encode(), b"x" * 300][rng.integers(6)],
+                    )
+                case 4:
+                    headers.append((SENT_BACK, b"1"))
+                case 5:
+                    headers.insert(int(rng.integers(len(headers) + 1)), ("ce_id", b"twice"))
+                case 6:
+                    headers.append(("trace", b"1"))
+                case 7:
+                    headers[1] = (headers[1][0], b"another")
+                case 8:
+                    value = struct.pack("<8sqqq", value[:8], -1, -1, -1) + value[32:]
+        found.append(Message("readings", 0, number, key=key, value=value, headers=headers))
+    return found
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_messages_that_are_read_together_come_to_what_each_comes_to_alone(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(seed)
+    messages = of_many_senders(rng, int(rng.integers(1, 1200)))
+    together = decode_batch(messages, LAYOUTS)
+    monkeypatch.setattr(decoding._Batch, "_take_alike", lambda *_: False)
+    alone = [decode_batch([message], LAYOUTS) for message in messages]
+    refused = [replace(one, position=at) for at, found in enumerate(alone) for one in found.refusals]
+    assert list(together.refusals) == refused
+    assert together.sent_back == tuple(at for at, found in enumerate(alone) if found.sent_back)
+    for readings in together.readings:
+        its = {
+            at: one for at, found in enumerate(alone) for one in found.readings if one.asset_type == readings.asset_type
+        }
+        assert readings.positions.tolist() == list(its)
+        for row, (at, one) in enumerate(its.items()):
+            (place,) = readings.positions[row : row + 1].tolist()
+            assert (place, readings.asset_ids[row], readings.reading_ids[row]) == (
+                at,
+                one.asset_ids[0],
+                one.reading_ids[0],
+            )
+            for name in ("seconds", "epochs", "sequences", "values"):
+                np.testing.assert_array_equal(getattr(readings, name)[row], getattr(one, name)[0], err_msg=name)
+    assert sum(map(len, together.readings)) + len(refused) == len(messages)
 
 
 def test_an_empty_batch_holds_nothing() -> None:

@@ -49,7 +49,7 @@ class Hanging:
 
 
 def job(plant: Any, *refusals: Refusal) -> Job:
-    return Job(0, plant, [Message()], Read((), (), refusals, {}, 1, False))  # type: ignore[list-item]
+    return Job.of(0, plant, [Message()], Read((), (), refusals, {}, 1, False))  # type: ignore[list-item]
 
 
 def worker(plant: Any) -> Worker:
