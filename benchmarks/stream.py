@@ -32,7 +32,7 @@ from rich.table import Table
 
 from benchmarks.champion import Subject, subject
 from benchmarks.stream_load import MOTORS, commission_motors, engines, motors
-from benchmarks.stream_peers import NAMES, PICKLED
+from benchmarks.stream_peers import NAMES, PICKLED, TABLES
 from smart_sentry.assets import load_asset_type
 from smart_sentry.prognosis.seed_method import fit_seed_forest
 from smart_sentry.servers import RunningServer, Server, free_port, running
@@ -307,6 +307,9 @@ def _peer(bench: Bench, name: str, topic: str, model: Path) -> float:
         bench.redis.url, str(model), str(PEER_SECONDS),
     ]  # fmt: skip
     said = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True, timeout=300).stdout
+    with psycopg.connect(bench.postgres.url, autocommit=True) as connection:  # to tidy it up would slow who comes next
+        connection.execute(f'DROP TABLE "{TABLES[name]}"')
+        connection.execute("CHECKPOINT")
     messages, seconds = said.split()[-2:]
     return int(messages) / float(seconds)
 
@@ -374,6 +377,7 @@ def _empty(bench: Bench) -> None:
     """What one part stored does not slow the next one."""
     with psycopg.connect(bench.postgres.url, autocommit=True) as connection:
         connection.execute("TRUNCATE readings, snapshots, stream_partitions")
+        connection.execute("CHECKPOINT")
 
 
 def _scraped(worker: RunningServer) -> str:

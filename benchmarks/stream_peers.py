@@ -26,6 +26,7 @@ import psycopg
 import redis
 
 TABLE = "CREATE TABLE IF NOT EXISTS {} (asset_id text, sequence bigint, phase text, probability float8, anomalous bool)"
+TABLES = {"per-message": "per_message", "quix": "quix"}
 CHANNEL = "peer"
 GATHERED = 1000
 SETTING, WINDOW, THRESHOLD = "op_setting_1", 30, 0.002
@@ -50,7 +51,7 @@ def per_message(
 
     forest, names = pickle.loads((model / PICKLED).read_bytes()), json.loads((model / NAMES).read_text())
     with psycopg.connect(database) as connection:
-        connection.execute(TABLE.format("per_message"))
+        connection.execute(TABLE.format(TABLES["per-message"]))
         connection.commit()
         done, begun = 0, 0.0
         windows: dict[str, deque[float]] = defaultdict(lambda: deque(maxlen=WINDOW + 1))
@@ -112,7 +113,7 @@ def quix(
     options.intra_op_num_threads = 1
     session = onnxruntime.InferenceSession(forest.SerializeToString(), options)
     connection = psycopg.connect(database)
-    connection.execute(TABLE.format("quix"))
+    connection.execute(TABLE.format(TABLES["quix"]))
     connection.commit()
 
     class Results(BatchingSink):  # type: ignore[misc]  # Quix Streams comes without types

@@ -29,9 +29,9 @@ MOST_ALARMS = 10_000
 _MOST_BATCHES = 64
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.2, 5.0
 _CLOSING_SECONDS = 2.0
-_LEAST_SECONDS, _MOST_SECONDS, _REST = 0.05, 0.25, 9.0
+_LEAST_SECONDS, _MOST_SECONDS, _REST = 0.05, 0.4, 9.0
 """From one sending to the next: nine times as long as the last one took, so that judging has nine tenths of the time to itself,
-but no longer than people notice; and no less, so that many small batches become one."""
+but no longer than the blink of an eye; and no less, so that many small batches become one."""
 
 Message = dict[str, Any]
 
