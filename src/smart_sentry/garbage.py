@@ -10,7 +10,7 @@ from contextlib import contextmanager
 _COLLECTED_AFTER = (50_000, 20, 50)
 """Objects, and passes over the younger ones, after which Python looks. With its own 700, a batch of thousands of readings spends
 a fifth to a quarter of its time on being looked through in vain."""
-_EVERY_SECONDS, _YOUNGER_ONES = 2.0, 150
+_EVERY_SECONDS, _YOUNGER_ONES = 5.0, 60
 """Between two looks at what is young, and how many of them come before everything is looked through."""
 
 

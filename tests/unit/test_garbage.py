@@ -38,10 +38,10 @@ def test_cycles_go_between_batches_every_few_seconds_and_never_within_one() -> N
     with collected_between_batches(lambda: now[0]) as between:
         assert not gc.isenabled()
         cycle = weakref.ref(Cycle())
-        now[0] = 1.9
+        now[0] = 4.9
         between()
         assert cycle() is not None
-        now[0] = 2.0
+        now[0] = 5.0
         between()
         assert cycle() is None
     assert gc.isenabled()
@@ -52,11 +52,11 @@ def test_old_cycles_go_in_the_end() -> None:
     now = [0.0]
     with collected_between_batches(lambda: now[0]) as between:
         kept = Cycle()
-        now[0] = 2.0
+        now[0] = 5.0
         between()  # it is old from here on
         cycle = weakref.ref(kept)
         del kept
-        for _ in range(150):
-            now[0] += 2.0
+        for _ in range(60):
+            now[0] += 5.0
             between()
         assert cycle() is None

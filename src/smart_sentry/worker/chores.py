@@ -17,6 +17,9 @@ _log = logging.getLogger(__name__)
 _LOOK_AT_COMMANDS_EVERY_S = 0.5
 """How often a worker looks whether operators have asked for something."""
 _LOOK_AT_MODEL_EVERY_S = 1.0
+_LATEST_ALARM_CLOCK_S = 6.0 * ALARM_CLOCK_SECONDS
+"""While readings pile up, an asset that seems to be silent may have some among them, and to wait until all that was judged is
+stored would make more of them wait: so long then."""
 
 
 class Chores:
@@ -26,16 +29,17 @@ class Chores:
         topic: of the partitions, for the log.
         plants: partition -> its plant, as they come and go.
         settle: stores everything that was judged, and counts it.
+        is_busy: whether that would take long.
         restore_lost: reads the state of lost partitions again.
         model: the champion as it changes; None: there is never another one.
     """
 
     def __init__(
-        self, topic: str, plants: Mapping[int, PartitionPlant], settle: Callable[[], None], restore_lost: Callable[[], None],
-        model: WatchedModel | None,
+        self, topic: str, plants: Mapping[int, PartitionPlant], settle: Callable[[], None], is_busy: Callable[[], bool],
+        restore_lost: Callable[[], None], model: WatchedModel | None,
     ) -> None:  # fmt: skip
         self._topic, self._plants, self._settle, self._restore_lost = topic, plants, settle, restore_lost
-        self._model = model
+        self._is_busy, self._model = is_busy, model
         self._commands_seen = self._time_passed_at = self._model_seen = time.monotonic()
 
     def do(self) -> None:
@@ -72,7 +76,8 @@ class Chores:
 
     def _pass_time(self) -> None:
         """Lets time pass for the alarms of assets that have fallen silent."""
-        if not self._plants or time.monotonic() - self._time_passed_at < ALARM_CLOCK_SECONDS:
+        since = time.monotonic() - self._time_passed_at
+        if not self._plants or since < ALARM_CLOCK_SECONDS or (since < _LATEST_ALARM_CLOCK_S and self._is_busy()):
             return
         self._time_passed_at = time.monotonic()
         self._settle()

@@ -78,6 +78,10 @@ class Pipeline:
         wait(waiting[:1], seconds)
         return waiting[0].done()
 
+    def is_busy(self) -> bool:
+        """Whether more than the batch that came last is on its way."""
+        return sum(not done.done() for _, done in self._jobs) > 1
+
     def drain(self) -> None:
         """Waits until every job is done: nobody works on the state of any partition then."""
         wait([done for _, done in self._jobs])

@@ -75,7 +75,9 @@ class Worker:
         self._assignment = Assignment(
             topic, self._plants, open_partition, self._consumer, self.metrics, self._standstill, self._settle_all, self._stop
         )  # fmt: skip
-        self._chores = Chores(topic, self._plants, self._settle_all, self._assignment.restore_lost, model)
+        self._chores = Chores(
+            topic, self._plants, self._settle_all, self._pipeline.is_busy, self._assignment.restore_lost, model
+        )
 
     def stop(self) -> None:
         """Lets `run` end after the batch at hand; from any thread or signal handler."""
