@@ -22,7 +22,7 @@ from smart_sentry.worker.partition import PartitionPlant, StateIsLost
 from smart_sentry.worker.pending import Pending
 from smart_sentry.worker.reader import Read
 
-MOST_WAITING = 3
+MOST_WAITING = 4
 """Batches that are on their way: memory stays bounded however slow the database is."""
 
 

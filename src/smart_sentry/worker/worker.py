@@ -137,7 +137,8 @@ class Worker:
     def _take(self, partition: int, plant: PartitionPlant, messages: Sequence[Timed]) -> None:
         if not self._wait_for_room():  # first: while it waits, the partition may go to another worker
             return
-        messages = [message for message in messages if message.offset() >= plant.position]
+        if messages[0].offset() < plant.position:
+            messages = [message for message in messages if message.offset() >= plant.position]
         if not messages or plant.lost or self._plants.get(partition) is not plant:
             return
         self._look_at_clock(messages[0])
@@ -195,12 +196,17 @@ class Worker:
                 self.tally.lag(job.partition, self._consumer.tell(job.partition, job.read.next_offset))
 
 
-def _by_partition(messages: Sequence[Any]) -> dict[int, list[Timed]]:
+def _by_partition(messages: Sequence[Any]) -> dict[int, Sequence[Timed]]:
     """Messages of each partition in their order; errors among them are logged."""
+    errors = [message.error() for message in messages]
+    for error in filter(None, errors):
+        _log.warning("kafka: %s", error.str())
+    if any(errors):
+        messages = [message for message, error in zip(messages, errors, strict=True) if not error]
+    partitions = [message.partition() or 0 for message in messages]
+    if len(set(partitions)) == 1:
+        return {partitions[0]: messages}
     found: defaultdict[int, list[Timed]] = defaultdict(list)
-    for message in messages:
-        if error := message.error():
-            _log.warning("kafka: %s", error.str())
-            continue
-        found[message.partition() or 0].append(message)
-    return found
+    for partition, message in zip(partitions, messages, strict=True):
+        found[partition].append(message)
+    return dict(found)
