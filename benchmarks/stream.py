@@ -208,7 +208,7 @@ def _round_of(bench: Bench, topic: str, model: Path, number: int) -> _Round:
         rate, cpu = _rate(bench, [worker], topic)
         steps = _steps(worker)
     _empty(bench)
-    told = {name: f"{used:,.0f}" for name, (_, used) in peers.items()} | {"cpu": cpu, "steps": steps}
+    told = {name: f"{used:,.0f}" for name, (_, used) in peers.items()} | {"cpu": _in_words(cpu), "steps": steps}
     return _Round(peers["all-cores"][0], peers["per-message"][0], peers["quix"][0], rate, told)
 
 
@@ -219,7 +219,7 @@ def _median_of(rounds: Sequence[_Round], name: str) -> str:
 
 
 def one_hertz_motors(bench: Bench, _memory: int) -> list[Row]:
-    """500 motors, one worker, and two on two partitions."""
+    """500 motors, one worker, and two on two partitions: as fast as two only where one leaves as many cores free as it needs."""
     kind = load_asset_type(bench.home / "configs" / "assets" / "motor.yaml")
     bench.send(motors(kind, MOTOR_ROWS, 1), "motors", 1, Form.BINARY)
     bench.send(motors(kind, MOTOR_ROWS, 1), "motors-halves", 2, Form.BINARY)
@@ -231,13 +231,16 @@ def one_hertz_motors(bench: Bench, _memory: int) -> list[Row]:
     with bench.worker("motors-halves", 1) as one, bench.worker("motors-halves", 2) as two:
         both, _ = _rate(bench, [one, two], "motors-halves")
     _empty(bench)
+    cores, busy = psutil.cpu_count() or 1, rate * sum(cpu.values()) / 1e6
+    free = 2.0 * busy <= cores
     return [
         Row("motors at 1 Hz: one worker, readings/s", f"{rate:,.0f}", f">= {LEAST_MOTORS:,.0f}", rate >= LEAST_MOTORS),
         Row("  us a reading, by step", steps),
-        Row("  CPU us a reading", cpu),
+        Row("  CPU us a reading", _in_words(cpu)),
         Row(
-            f"  two workers on two partitions, times one ({psutil.cpu_count()} cores for everything)", f"{both / rate:.2f}",
-            f">= {LEAST_TIMES_ALONE:g}", both / rate >= LEAST_TIMES_ALONE,
+            f"  two workers on two partitions, times one (which keeps {busy:.1f} of {cores} cores busy with its servers)",
+            f"{both / rate:.2f}", f">= {LEAST_TIMES_ALONE:g} where as many are free",
+            both / rate >= LEAST_TIMES_ALONE if free else None,
         ),
     ]  # fmt: skip
 
@@ -381,8 +384,8 @@ def _cpu_of(pid: int) -> float:
     return seconds
 
 
-def _rate(bench: Bench, workers: Sequence[RunningServer], topic: str) -> tuple[float, str]:
-    """Readings a second from the first commit after which all workers are at work to the last; CPU us a reading, in words."""
+def _rate(bench: Bench, workers: Sequence[RunningServer], topic: str) -> tuple[float, dict[str, float]]:
+    """Readings a second from the first commit after which all workers are at work to the last; program -> CPU us a reading."""
     total = _end(bench, topic)
     begun: tuple[float, int] | None = None
     before: dict[str, float] = {}
@@ -395,10 +398,13 @@ def _rate(bench: Bench, workers: Sequence[RunningServer], topic: str) -> tuple[f
         if done >= total:
             assert begun is not None
             used, many = bench.cpu_seconds(workers), total - begun[1]
-            told = "; ".join(f"{name} {(used[name] - before[name]) / many * 1e6:.1f}" for name in used)
-            return many / (now - begun[0]), told
+            return many / (now - begun[0]), {name: (used[name] - before[name]) / many * 1e6 for name in used}
         time.sleep(_LOOK_EVERY_S)
     raise TimeoutError(f"{topic}: {done:,} of {total:,} readings after {_PATIENCE_S:g} s")
+
+
+def _in_words(used: dict[str, float]) -> str:
+    return "; ".join(f"{name} {microseconds:.1f}" for name, microseconds in used.items())
 
 
 def _until(bench: Bench, topic: str, offset: int) -> None:
