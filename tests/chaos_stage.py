@@ -102,7 +102,7 @@ class Stage:
     def start_worker(self) -> None:
         with self.log(self.started).open("wb") as file:
             self.workers.append(Worker(self.log(self.started), subprocess.Popen(
-                [sys.executable, str(ROOT / "tests" / "chaos_worker.py")], env=self.environment, stdout=file, stderr=file
+                [sys.executable, str(ROOT / "tests" / "quick_worker.py")], env=self.environment, stdout=file, stderr=file
             )))  # fmt: skip
         self.started += 1
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import yaml
 from condition_sample import baseline
 from confluent_kafka import Consumer, Message, TopicPartition
 from plant_fixture import PUMP
@@ -25,7 +26,7 @@ from smart_sentry.stream.messages import Outgoing, dead_letters_of
 from smart_sentry.stream.producer import Producer
 
 PARTITIONS = 2
-WORKER = Path(__file__).with_name("stream_worker.py")
+WORKER = Path(__file__).with_name("quick_worker.py")
 
 
 def calibrate(models: Path, pumps: Sequence[str]) -> Path:
@@ -66,13 +67,25 @@ class Stage:
 
     def worker(self, metrics_port: int | None = None) -> subprocess.Popen[bytes]:
         """Starts one; the stage kills it in the end where it still runs."""
-        arguments = [self.services.kafka_bootstrap, self.topic, self.dead, self.url, str(self.models)]
-        arguments += [] if metrics_port is None else [str(metrics_port)]
-        folders = os.pathsep.join(filter(None, [str(WORKER.parent), os.environ.get("PYTHONPATH")]))
-        environment = os.environ | {"PYTHONPATH": folders}
-        process = subprocess.Popen([sys.executable, str(WORKER), *arguments], env=environment)
+        ours = {
+            "HOME": self._home(), "DATABASE": self.url, "KAFKA_BOOTSTRAP": self.services.kafka_bootstrap,
+            "KAFKA_TOPIC": self.topic, **({} if metrics_port is None else {"METRICS_PORT": metrics_port}),
+        }  # fmt: skip
+        others = {name: value for name, value in os.environ.items() if not name.startswith("SMART_SENTRY_")}
+        environment = others | {f"SMART_SENTRY_{name}": str(value) for name, value in ours.items()}
+        process = subprocess.Popen([sys.executable, str(WORKER)], env=environment)
         self._workers.append(process)
         return process
+
+    def _home(self) -> Path:
+        """A project's folder that knows pumps and has the stage's models."""
+        home = self.models.with_name(f"{self.models.name}-{self.topic}")
+        if not home.exists():
+            types = home / "configs" / "assets"
+            types.mkdir(parents=True)
+            (types / f"{PUMP.name}.yaml").write_text(yaml.safe_dump(PUMP.model_dump(mode="json")))
+            (home / "models").symlink_to(self.models, target_is_directory=True)
+        return home
 
     def stored(self) -> int:
         """How many readings the database has."""
