@@ -55,8 +55,6 @@ PEERS = ("all-cores", "per-message", "quix")
 ROUNDS, PEER_SECONDS = 3, 10.0
 LEAST_ENGINES, LEAST_MOTORS = 15_000.0, 30_000.0
 LEAST_TIMES_SEED, LEAST_TIMES_QUIX, LEAST_TIMES_ALONE = 1000.0, 6.0, 1.7
-"""The seed's consumer is the one whose forest asks all cores: the target was set by one that took 27 to 34 ms of processor time a
-reading, in 62 to 77 ms, and only that one spends two cores' time on a reading."""
 QUIET_SECONDS, LATENCY_SECONDS = 5, 30
 MOST_P50_S, MOST_P99_S = 0.060, 0.250
 MOST_GROWTH = 1.1
@@ -169,7 +167,7 @@ def turbofans(bench: Bench, _memory: int) -> list[Row]:
     bench.send(engines(bench.of.data, ENGINE_COPIES), topic, 1, Form.JSON)
     model = _seed_forest(bench)
     rounds = [_round_of(bench, topic, model, number) for number in range(ROUNDS)]
-    rate, over_seed, over_one, over_quix = (
+    rate, over_all, over_one, over_quix = (
         median(values)
         for values in zip(
             *(
@@ -182,18 +180,18 @@ def turbofans(bench: Bench, _memory: int) -> list[Row]:
     told = rounds[-1].told
     return [
         Row(
-            "engines: the seed's consumer, message by message, its forest on all cores, readings/s",
-            _median_of(rounds, "all_cores"),
+            "engines: the seed's consumer, message by message, its forest on one core, readings/s",
+            _median_of(rounds, "one_core"),
         ),
-        Row("  the same, its forest on one core", _median_of(rounds, "one_core")),
+        Row("  the same, its forest on all cores", _median_of(rounds, "all_cores")),
         Row("engines: a Quix Streams pipeline of the same forest, readings/s", _median_of(rounds, "quix")),
         Row(
             f"engines: one worker with the champion, readings/s, median of {ROUNDS}", _median_of(rounds, "worker"),
             f">= {LEAST_ENGINES:,.0f}", rate >= LEAST_ENGINES,
         ),
         Row(
-            "  times the seed's consumer on all cores; on one", f"{over_seed:,.0f}; {over_one:,.0f}",
-            f">= {LEAST_TIMES_SEED:,.0f} (all cores)", over_seed >= LEAST_TIMES_SEED,
+            "  times the seed's consumer on one core; on all", f"{over_one:,.0f}; {over_all:,.0f}",
+            f">= {LEAST_TIMES_SEED:,.0f} (one core)", over_one >= LEAST_TIMES_SEED,
         ),
         Row("  times Quix Streams", f"{over_quix:.1f}", f">= {LEAST_TIMES_QUIX:g}", over_quix >= LEAST_TIMES_QUIX),
         Row("  us a reading, by step, last round", told["steps"]),
