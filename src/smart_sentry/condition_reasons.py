@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from smart_sentry.condition_monitor import Condition, ConditionMonitor, Step
+from smart_sentry.condition_monitor import Condition, ConditionMonitor, IntArray, Step
 from smart_sentry.health.explanations import Told, explain_ratio, explain_step
 from smart_sentry.phases import PHASES
 from smart_sentry.quality import FLAWS, GOOD
@@ -22,7 +22,7 @@ def row_reasons(monitor: ConditionMonitor, condition: Condition) -> list[str]:
     spoken_of = (condition.flag | uncovered | bad_sensor).nonzero()[0]
     columns = (condition.slot, condition.step, condition.phase, condition.flag, bad_sensor, uncovered)
     names = monitor.asset_type.signal_names
-    newest = dict(condition.carried)
+    newest, steps = dict(condition.carried), condition.steps(_explained(condition))
     sentences: dict[int, tuple[Step, str]] = {}
     for row, slot, step, phase, is_flagged, is_bad, is_uncovered in zip(
         spoken_of.tolist(), *(column[spoken_of].tolist() for column in columns), strict=True
@@ -30,7 +30,7 @@ def row_reasons(monitor: ConditionMonitor, condition: Condition) -> list[str]:
         parts = []
         if is_flagged:
             if step >= 0:
-                newest[slot] = condition.step_of(step)
+                newest[slot] = steps[step]
             if slot not in sentences or sentences[slot][0] is not newest[slot]:
                 sentences[slot] = newest[slot], _step_reason(monitor, slot, phase, newest[slot])
             parts.append(sentences[slot][1])
@@ -43,8 +43,13 @@ def row_reasons(monitor: ConditionMonitor, condition: Condition) -> list[str]:
     return out
 
 
+def _explained(condition: Condition) -> IntArray:
+    """Numbers of the steps that explain a flagged reading."""
+    return np.unique(condition.step[condition.flag & (condition.step >= 0)])
+
+
 def _step_reason(monitor: ConditionMonitor, slot: int, phase: int, step: Step) -> str:
-    told = Told(step.channels.tolist(), step.expected.tolist(), step.scale.tolist())
+    told = Told(step.channels, step.expected, step.scale)
     reasons = explain_step(
         monitor.channels_in_words, step.statistic, step.effect, step.moved, told, _PHASE_NAMES[phase]
     )

@@ -8,15 +8,12 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from smart_sentry.assets import AssetType
 from smart_sentry.contracts.derived_features import Ratio
 from smart_sentry.detection.baseline import Baseline
 from smart_sentry.detection.statistics import SPANS, SPREAD_SPANS
-from smart_sentry.features.derived import ratio
-
-FloatArray = NDArray[np.float64]
+from smart_sentry.features.derived import ratio_of
 
 _CLEAR_SIGMAS = 3.0
 """A channel that deviates by less is out of place only together with others."""
@@ -103,8 +100,8 @@ def in_words(asset_type: AssetType, channels: Sequence[str]) -> tuple[NamedChann
 def explain_step(
     named: Sequence[NamedChannel],
     statistic: int,
-    effect: FloatArray,
-    moved: FloatArray,
+    effect: Sequence[float],
+    moved: Sequence[float],
     told: Told,
     phase: str,
     most: int = 2,
@@ -119,14 +116,14 @@ def explain_step(
         phase: its name.
         most: how many reasons at most.
     """
-    effects = effect.tolist()
-    total = sum(one for one in effects if one > 0.0)
-    order: list[int] = (-effect).argsort(kind="stable")[:most].tolist()
+    total = sum(one for one in effect if one > 0.0)
+    known = [channel for channel, one in enumerate(effect) if not math.isnan(one)]
+    order = sorted(known, key=effect.__getitem__, reverse=True)[:most]
     reasons = []
     for place, channel in enumerate(order):
-        if total <= 0 or (place and effects[channel] < 0.2 * total):
+        if total <= 0 or (place and effect[channel] < 0.2 * total):
             break
-        reasons.append(_reason(named, statistic, channel, float(moved[channel]), told, phase, order))
+        reasons.append(_reason(named, statistic, channel, moved[channel], told, phase, order))
     return reasons
 
 
@@ -143,8 +140,7 @@ def explain_ratio(ranges: Sequence[RatioRange], told: Told, phase: str) -> Reaso
     for its in ranges:
         if not _within(told, its):
             continue
-        above, below = (np.array([told.values[channel]]) for channel in (its.numerator, its.denominator))
-        value = float(ratio(above, below, its.offset)[0])
+        value = ratio_of(told.values[its.numerator], told.values[its.denominator], its.offset)
         sigmas = (value - its.mean) / its.std
         outside = (value < its.low or value > its.high) and abs(sigmas) >= _CLEAR_SIGMAS
         if outside and (not found or abs(sigmas) > abs(found[0])):

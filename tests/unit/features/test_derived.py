@@ -12,7 +12,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from smart_sentry.assets import load_asset_type
-from smart_sentry.features.derived import derived_features, distance, percent, ratio, rms, rolling_mean, spike_count
+from smart_sentry.features.derived import (
+    derived_features,
+    distance,
+    percent,
+    ratio,
+    ratio_of,
+    rms,
+    rolling_mean,
+    spike_count,
+)
 
 MOTOR = load_asset_type(Path(__file__).parents[3] / "configs" / "assets" / "motor.yaml")
 ROWS = 800
@@ -142,3 +151,9 @@ def test_sixty_thousand_readings_take_a_fraction_of_a_second() -> None:
     begin = time.perf_counter()
     derived_features(MOTOR.derived_features, MOTOR.signal_names, values, seconds)
     assert time.perf_counter() - begin < 1.0  # 0.04 s on an idle machine
+
+
+def test_ratio_of_one_reading_is_what_it_is_among_others() -> None:
+    above, below = np.array([0.15, -2.0, 0.0, 1.0, np.nan, 1.0]), np.array([0.92, 3.0, 0.5, -0.01, 1.0, np.nan])
+    alone = [ratio_of(one, other, 0.01) for one, other in zip(above.tolist(), below.tolist(), strict=True)]
+    np.testing.assert_array_equal(alone, ratio(above, below, 0.01))
