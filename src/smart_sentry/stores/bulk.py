@@ -121,11 +121,16 @@ def _postgresql_type(column: Column[Any]) -> str:
 
 def put(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]], key: str) -> None:
     """Inserts rows (column name -> value); one whose key is there replaces what is there."""
-    if not rows:
-        return
-    insert = insert_of(connection)(table)
-    replaced = {name: insert.excluded[name] for name in rows[0] if name != key}
-    connection.execute(insert.on_conflict_do_update(index_elements=[key], set_=replaced), list(rows))
+    if rows:
+        connection.execute(_put(insert_of(connection), table, tuple(rows[0]), key), list(rows))
+
+
+@lru_cache(maxsize=64)
+def _put(insert_into: Any, table: Table, columns: tuple[str, ...], key: str) -> Any:
+    """To make a statement takes SQLAlchemy longer than to run it."""
+    insert = insert_into(table)
+    replaced = {name: insert.excluded[name] for name in columns if name != key}
+    return insert.on_conflict_do_update(index_elements=[key], set_=replaced)
 
 
 def insert_of(connection: Connection) -> Any:

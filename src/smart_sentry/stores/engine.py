@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import sqlite3
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, InvalidatePoolError
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from smart_sentry.errors import ConfigurationError
 
@@ -38,7 +41,9 @@ _DEAD_PEER: dict[str, str | int] = {
 """How soon PostgreSQL and its clients notice that the other machine is gone, by libpq's names. With the defaults of Linux a
 worker that loses power holds its rows for two hours, and the partition's next owner waits for them."""
 
-_WRITES = "writes"
+_WRITES, _RESTS_SINCE = "writes", "rests_since"
+_LONG_REST_S = 1.0
+"""After which a connection is asked whether its server still answers, before it is used again."""
 BEGIN_WRITING = "BEGIN IMMEDIATE"
 """Waits for whoever writes now, instead of failing at the first row."""
 
@@ -76,7 +81,9 @@ def make_engine(url: URL, busy_seconds: float) -> Engine:
     if url.drivername == "sqlite":
         return _sqlite(url, busy_seconds)
     unsaid = {name: value for name, value in _DEAD_PEER.items() if name not in url.query}
-    engine = create_engine(url, pool_pre_ping=True, max_overflow=20, connect_args=unsaid)
+    engine = create_engine(url, max_overflow=20, connect_args=unsaid)
+    event.listen(engine, "checkin", _note_rest)
+    event.listen(engine, "checkout", partial(_look_after_rest, engine))
     event.listen(engine, "begin", _begin_postgresql)
     return engine
 
@@ -128,6 +135,25 @@ def let_write(connection: Connection, writes: bool) -> None:
         driver: Any = connection.connection.driver_connection
         driver.execute(f"PRAGMA query_only = {int(not writes)}")
         connection.info[_WRITES] = writes
+
+
+def _note_rest(_connection: Any, record: ConnectionPoolEntry) -> None:
+    record.info[_RESTS_SINCE] = time.monotonic()
+
+
+def _look_after_rest(engine: Engine, connection: Any, record: ConnectionPoolEntry, _proxy: Any) -> None:
+    """A connection that has rested may be one of a server that is gone: it and all others are made anew then.
+
+    One that was used a moment ago is not asked: that takes a tenth of the time of a stream worker's small batch, and the server
+    may end right after it just as well.
+    """
+    if time.monotonic() - record.info.get(_RESTS_SINCE, math.inf) < _LONG_REST_S:
+        return
+    driver: Any = engine.dialect.loaded_dbapi
+    try:
+        engine.dialect.do_ping(connection)
+    except driver.Error as error:
+        raise InvalidatePoolError(str(error)) from error
 
 
 def _begin_postgresql(connection: Connection) -> None:

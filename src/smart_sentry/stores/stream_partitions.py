@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, bindparam, select, update
 
 from smart_sentry.errors import SmartSentryError
 from smart_sentry.stores.bulk import insert_of
 from smart_sentry.stores.tables import stream_partitions
+
+_ADVANCE = (
+    update(stream_partitions)
+    .where(*(stream_partitions.c[name] == bindparam(f"its_{name}") for name in ("topic", "partition", "epoch")))
+    .values({name: bindparam(f"its_{name}") for name in ("next_offset", "snapshot_offset")})
+)
+"""Made once: to make it takes as long as to run it."""
 
 
 @dataclass(frozen=True)
@@ -59,8 +66,6 @@ class StreamPartitions:
         Raises:
             Fenced: its epoch is not the newest.
         """
-        table = stream_partitions
-        mine = (table.c.topic == place.topic) & (table.c.partition == place.partition) & (table.c.epoch == place.epoch)
-        values = {"next_offset": place.next_offset, "snapshot_offset": place.snapshot_offset}
-        if self._connection.execute(update(table).where(mine).values(values)).rowcount != 1:
+        values = {f"its_{name}": value for name, value in vars(place).items()}
+        if self._connection.execute(_ADVANCE, values).rowcount != 1:
             raise Fenced(place.topic, place.partition, place.epoch)

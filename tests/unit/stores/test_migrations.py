@@ -7,6 +7,7 @@ import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from postgres_server import PostgresServer
 from sqlalchemy import MetaData, create_engine, inspect, text
 
 from smart_sentry.errors import StoreUnavailable
@@ -140,3 +141,20 @@ def test_database_of_a_newer_version_is_refused_and_left_alone(store_url: str) -
     with engine.connect() as connection:
         assert connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one() == "9999"
     engine.dispose()
+
+
+def test_postgresql_analyses_those_columns_of_readings_alone_that_are_indexed(postgres_server: PostgresServer) -> None:
+    with postgres_server.database() as url:
+        Store(url).close()
+        engine = create_engine(parse_url(url))
+        with engine.connect() as connection:
+            said = connection.execute(
+                text(
+                    "SELECT attname, attstattarget FROM pg_attribute"
+                    " WHERE attrelid = 'readings'::regclass AND attnum > 0 AND NOT attisdropped"
+                )
+            ).all()
+        engine.dispose()
+    indexed = {"id", "asset_id", "reading_id", "time"}
+    assert {row.attname for row in said if row.attstattarget != 0} == indexed
+    assert {row.attname for row in said} == set(metadata.tables["readings"].columns.keys())

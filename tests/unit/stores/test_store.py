@@ -10,11 +10,13 @@ from pathlib import Path
 
 import pytest
 from postgres_server import PostgresServer
+from sqlalchemy import make_url
 from sqlalchemy.exc import DBAPIError
 from stored_rows import add_judged, some_readings
 
 from smart_sentry.errors import ConfigurationError, StoreUnavailable
 from smart_sentry.servers import free_port
+from smart_sentry.stores import engine
 from smart_sentry.stores.audit import AuditEntry
 from smart_sentry.stores.store import Store
 
@@ -65,6 +67,24 @@ def test_view_cannot_write(store: Store) -> None:
         batch.audit.add(AuditEntry(2.0, "ann", "y", None, {}))
     with store.view() as view:
         assert [entry.action for entry in view.audit.history()] == ["y"]
+
+
+@pytest.mark.parametrize("rested", [True, False])
+def test_connection_that_rested_is_made_anew_where_its_server_is_gone(
+    postgres_server: PostgresServer, monkeypatch: pytest.MonkeyPatch, rested: bool
+) -> None:
+    monkeypatch.setattr(engine, "_LONG_REST_S", 0.0 if rested else 60.0)
+    with postgres_server.database() as url, Store(url) as store:
+        with store.transaction() as batch:
+            batch.audit.add(AuditEntry(1.0, "ann", "CALIBRATED", "pump", {}))
+        postgres_server.run(
+            f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{make_url(url).database}'"
+        )
+        if not rested:
+            with pytest.raises(StoreUnavailable), store.view() as view:
+                view.audit.history()
+        with store.view() as view:
+            assert len(view.audit.history()) == 1
 
 
 def test_database_that_only_lets_read_is_unavailable_until_it_lets_write_again(postgres_server: PostgresServer) -> None:
