@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smart_sentry.errors import ConfigurationError
+from smart_sentry.garbage import seldom_collected
 from smart_sentry.stream.encoding import encode
 from smart_sentry.stream.layouts import Layout
 from smart_sentry.stream.messages import Form, Outgoing
@@ -66,20 +67,21 @@ def send_replay(
     if not 0.0 <= speed < np.inf:
         raise ConfigurationError("speed", f"{speed:g} is not 0 (flat out) or more", "Give another one.")
     layout, begin, first_at = Layout(replay.asset_type), clock(), None
-    for chunk in replay.chunks:
-        messages = encode(chunk, layout, form, f"smart-sentry/replay/{replay.name}")
-        first_at = float(chunk.seconds[0]) if first_at is None else first_at
-        due = (chunk.seconds - first_at) / speed if speed > 0 else np.zeros(len(chunk))
-        for offset, together in _by_due_time(messages, due):
-            if (left := begin + offset - clock()) > 0:
-                sleep(left)
-            producer.send(topic, together)
-            progress(producer.sent)
+    with seldom_collected():
+        for chunk in replay.chunks:
+            messages = encode(chunk, layout, form, f"smart-sentry/replay/{replay.name}")
+            first_at = float(chunk.seconds[0]) if first_at is None else first_at
+            due = (chunk.seconds - first_at) / speed if speed > 0 else np.zeros(len(chunk))
+            for offset, together in _by_due_time(messages, due):
+                if (left := begin + offset - clock()) > 0:
+                    sleep(left)
+                producer.send(topic, together)
+                progress(producer.sent)
+                if producer.failed:
+                    break
             if producer.failed:
-                break
-        if producer.failed:
-            break  # what follows would stand in the topic without what is missing
-    producer.flush()
+                break  # what follows would stand in the topic without what is missing
+        producer.flush()
     return Replayed(producer.delivered, producer.sent_bytes, clock() - begin)
 
 
