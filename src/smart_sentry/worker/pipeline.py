@@ -24,6 +24,9 @@ from smart_sentry.worker.reader import Read
 
 MOST_WAITING = 4
 """Batches that are on their way: memory stays bounded however slow the database is."""
+MOST_SMALL_WAITING = 2
+"""While batches are not full. What a batch costs however small it is (transaction, turns at Python's lock) is then much of what
+it costs: rather than to have four small ones on their way, messages wait in Kafka's client and become one."""
 
 
 @dataclass(frozen=True)
@@ -70,10 +73,15 @@ class Pipeline:
         self._jobs.append((job, done))
         self._judging.submit(self._judge, job, done)
 
-    def wait_for_room(self, seconds: float) -> bool:
-        """Waits until another job can be taken, and says whether it can."""
+    def wait_for_room(self, seconds: float, most: int = MOST_WAITING) -> bool:
+        """Waits until another job can be taken, and says whether it can.
+
+        Args:
+            seconds: the longest wait.
+            most: jobs on their way, that one included.
+        """
         waiting = [done for _, done in self._jobs if not done.done()]
-        if len(waiting) < MOST_WAITING:
+        if len(waiting) < most:
             return True
         wait(waiting[:1], seconds)
         return waiting[0].done()

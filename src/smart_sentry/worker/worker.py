@@ -24,12 +24,12 @@ from smart_sentry.stores.throughput import Throughput
 from smart_sentry.stream.producer import NotDelivered, Producer
 from smart_sentry.worker.assignment import Assignment
 from smart_sentry.worker.chores import Chores
-from smart_sentry.worker.consumer import SENDERS_CLOCK, GroupConsumer, WorkerOptions
+from smart_sentry.worker.consumer import MOST_MESSAGES, SENDERS_CLOCK, GroupConsumer, WorkerOptions
 from smart_sentry.worker.lag import Lag
 from smart_sentry.worker.messages import Timed
 from smart_sentry.worker.metrics import DATABASE, DECODE, KAFKA, POLL, WorkerMetrics
 from smart_sentry.worker.partition import PartitionPlant, StateIsLost
-from smart_sentry.worker.pipeline import Job, Pipeline
+from smart_sentry.worker.pipeline import MOST_SMALL_WAITING, Job, Pipeline
 from smart_sentry.worker.tally import Tally
 from smart_sentry.worker.waiting import Standstill
 
@@ -65,7 +65,7 @@ class Worker:
         topic = options.topic
         self._topic, self.metrics, self._give_up = topic, metrics or WorkerMetrics(), give_up
         self._stop, self.ended = threading.Event(), threading.Event()
-        self._clock_seen = False
+        self._clock_seen = self._last_was_full = False
         self.tally = Tally(topic, self.metrics, record)
         self._plants: dict[int, PartitionPlant] = {}
         self._pipeline = Pipeline(dead_letters, options.dead_letters, self.metrics)
@@ -124,7 +124,10 @@ class Worker:
             plant.lost = True
 
     def _work(self) -> None:
+        if not self._last_was_full:
+            self._pipeline.wait_for_room(_PATIENT_S, MOST_SMALL_WAITING)
         brought = self._consumer.messages(self._plants.get)
+        self._last_was_full = len(brought.messages) >= MOST_MESSAGES
         plants = dict(self._plants)
         if brought.messages:
             self.metrics.took(POLL, brought.seconds)

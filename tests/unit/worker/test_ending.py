@@ -11,7 +11,7 @@ import pytest
 from smart_sentry.errors import StoreUnavailable
 from smart_sentry.stream.messages import Reason, Refusal
 from smart_sentry.stream.producer import Producer
-from smart_sentry.worker.consumer import WorkerOptions
+from smart_sentry.worker.consumer import Brought, WorkerOptions
 from smart_sentry.worker.metrics import WorkerMetrics
 from smart_sentry.worker.partition import StateIsLost
 from smart_sentry.worker.pending import Pending
@@ -82,6 +82,31 @@ def test_worker_that_waits_for_room_looks_whether_it_was_told_to_stop() -> None:
     assert not its._wait_for_room()
     assert time.monotonic() - began < 5.0
     plant.given_up.set()
+    its._pipeline.close()
+    its._consumer.close()
+
+
+@pytest.mark.parametrize("last_was_full", [False, True])
+def test_next_batch_after_a_small_one_is_asked_for_once_at_most_one_is_on_its_way(
+    monkeypatch: pytest.MonkeyPatch, last_was_full: bool
+) -> None:
+    plant, may_be_asked = Hanging(), list[bool]()
+    its = worker(plant)
+    its._plants.clear()
+    its._last_was_full = last_was_full
+
+    def brought(_owner_of: object) -> Brought:
+        may_be_asked.append(plant.given_up.is_set())
+        return Brought([], 0.0)
+
+    monkeypatch.setattr(its._consumer, "messages", brought)
+    its._pipeline.submit(job(plant))
+    its._work()
+    its._pipeline.submit(job(plant))
+    its._last_was_full = last_was_full
+    threading.Timer(0.3, plant.given_up.set).start()
+    its._work()
+    assert may_be_asked == [False, not last_was_full]
     its._pipeline.close()
     its._consumer.close()
 
