@@ -110,6 +110,8 @@ class Watches:
         ready: tuple[State, ...] = ("CALIBRATED", "MONITORING") if isinstance(watch, ConditionWatch) else ("IDLE",)
         new: list[AssetState] = []
         for asset in dict.fromkeys(assets):
+            if asset in self.monitored and asset in self.type_of:  # nearly all, all the time
+                continue
             judged = watch.judge_of(asset) is not None
             if asset not in self.type_of:
                 self.type_of[asset] = name
@@ -121,7 +123,7 @@ class Watches:
                 if baseline is not None and batch.baselines.active(asset) is None:
                     enter_from_file(batch, baseline, now)
                 continue
-            if not judged or asset in self.monitored:
+            if not judged:
                 continue
             if batch.states.change(AssetState(asset, "MONITORING", name, now), only_from=ready):
                 self.monitored.add(asset)

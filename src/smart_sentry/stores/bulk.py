@@ -12,6 +12,7 @@ from sqlalchemy import (
     Boolean,
     Column,
     Connection,
+    Dialect,
     Double,
     Integer,
     LargeBinary,
@@ -121,16 +122,24 @@ def _postgresql_type(column: Column[Any]) -> str:
 
 def put(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]], key: str) -> None:
     """Inserts rows (column name -> value); one whose key is there replaces what is there."""
-    if rows:
-        connection.execute(_put(insert_of(connection), table, tuple(rows[0]), key), list(rows))
+    if not rows:
+        return
+    statement, names = _put(connection.dialect, table, tuple(rows[0]), key)
+    asked = [tuple(row[name] for name in names) for row in rows] if names else [dict(row) for row in rows]
+    connection.exec_driver_sql(statement, asked)
 
 
 @lru_cache(maxsize=64)
-def _put(insert_into: Any, table: Table, columns: tuple[str, ...], key: str) -> Any:
-    """To make a statement takes SQLAlchemy longer than to run it."""
-    insert = insert_into(table)
+def _put(dialect: Dialect, table: Table, columns: tuple[str, ...], key: str) -> tuple[str, tuple[str, ...]]:
+    """The statement as the driver takes it, and the order of its values; none where they go by their names.
+
+    SQLAlchemy 2.0 would compile it anew each time, which takes longer than to run it.
+    """
+    insert = (sqlite.insert if dialect.name == "sqlite" else postgresql.insert)(table)
     replaced = {name: insert.excluded[name] for name in columns if name != key}
-    return insert.on_conflict_do_update(index_elements=[key], set_=replaced)
+    statement = insert.on_conflict_do_update(index_elements=[key], set_=replaced)
+    compiled = statement.compile(dialect=dialect, column_keys=list(columns))
+    return str(compiled), tuple(compiled.positiontup or ())
 
 
 def insert_of(connection: Connection) -> Any:

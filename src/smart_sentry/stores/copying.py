@@ -6,13 +6,14 @@ from typing import Any
 
 from psycopg.copy import LibpqWriter
 
-PIECE_BYTES = 1_000_000
+PIECE_BYTES = 100_000
 
 
 class GatheringWriter(LibpqWriter):
-    """Hands rows to the server a megabyte at a time.
+    """Hands rows to the server a few hundred at a time: it stores them while the next ones are made ready.
 
-    The driver's own pieces are 32 kB: after each of them, a thread of a busy process waits for its turn to go on.
+    With a megabyte at a time the server had nothing to do meanwhile: a fifth fewer motors' readings a second. After each of the
+    driver's own pieces of 32 kB, a thread of a busy process waits for its turn to go on.
     """
 
     def __init__(self, cursor: Any) -> None:
