@@ -124,18 +124,20 @@ def put(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]],
     """Inserts rows (column name -> value); one whose key is there replaces what is there."""
     if not rows:
         return
-    statement, names = _put(connection.dialect, table, tuple(rows[0]), key)
+    statement, names = _put(insert_of(connection), connection.dialect, table, tuple(rows[0]), key)
     asked = [tuple(row[name] for name in names) for row in rows] if names else [dict(row) for row in rows]
     connection.exec_driver_sql(statement, asked)
 
 
 @lru_cache(maxsize=64)
-def _put(dialect: Dialect, table: Table, columns: tuple[str, ...], key: str) -> tuple[str, tuple[str, ...]]:
+def _put(
+    insert_into: Any, dialect: Dialect, table: Table, columns: tuple[str, ...], key: str
+) -> tuple[str, tuple[str, ...]]:
     """The statement as the driver takes it, and the order of its values; none where they go by their names.
 
     SQLAlchemy 2.0 would compile it anew each time, which takes longer than to run it.
     """
-    insert = (sqlite.insert if dialect.name == "sqlite" else postgresql.insert)(table)
+    insert = insert_into(table)
     replaced = {name: insert.excluded[name] for name in columns if name != key}
     statement = insert.on_conflict_do_update(index_elements=[key], set_=replaced)
     compiled = statement.compile(dialect=dialect, column_keys=list(columns))

@@ -1,7 +1,7 @@
 """PostgreSQL keeps statistics of those columns of readings alone that queries choose by: the indexed ones.
 
-Autovacuum looks through a growing table every minute. To sort 30,000 values of each of two dozen columns took a third of what
-storing the readings of that minute took.
+Autovacuum may look through a growing table every minute. While it sorted 30,000 values of each of two dozen columns, it took a
+third of PostgreSQL's processor time, beside a worker that stored 15,500 readings a second.
 """
 
 from __future__ import annotations
