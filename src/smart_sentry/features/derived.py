@@ -134,7 +134,7 @@ def ratio(numerator: FloatArray, denominator: FloatArray, offset: float) -> Floa
 
 
 def ratio_of(numerator: float, denominator: float, offset: float) -> float:
-    """`ratio` of one reading, in a hundredth of the time that arrays of one element take.
+    """`ratio` of one reading, without arrays of one element; NaN where it divides by zero.
 
     >>> round(ratio_of(0.15, 0.92, 0.01), 4), ratio_of(0.15, -0.01, 0.01)
     (0.1613, nan)

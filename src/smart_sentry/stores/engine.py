@@ -144,8 +144,8 @@ def _note_rest(_connection: Any, record: ConnectionPoolEntry) -> None:
 def _look_after_rest(engine: Engine, connection: Any, record: ConnectionPoolEntry, _proxy: Any) -> None:
     """A connection that has rested may be one of a server that is gone: it and all others are made anew then.
 
-    One that was used a moment ago is not asked: that takes a tenth of the time of a stream worker's small batch, and the server
-    may end right after it just as well.
+    One that was used a moment ago is not asked: that is one round trip more for every small batch of a stream worker, and the
+    server may end right after it just as well.
     """
     if time.monotonic() - record.info.get(_RESTS_SINCE, math.inf) < _LONG_REST_S:
         return

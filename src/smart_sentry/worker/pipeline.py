@@ -83,8 +83,9 @@ class Pipeline:
         waiting = [done for _, done in self._jobs if not done.done()]
         if len(waiting) < most:
             return True
-        wait(waiting[:1], seconds)
-        return waiting[0].done()
+        too_many = waiting[: len(waiting) - most + 1]
+        wait(too_many, seconds)
+        return all(done.done() for done in too_many)
 
     def is_busy(self) -> bool:
         """Whether more than the batch that came last is on its way."""

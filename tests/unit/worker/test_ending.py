@@ -15,7 +15,7 @@ from smart_sentry.worker.consumer import Brought, WorkerOptions
 from smart_sentry.worker.metrics import WorkerMetrics
 from smart_sentry.worker.partition import StateIsLost
 from smart_sentry.worker.pending import Pending
-from smart_sentry.worker.pipeline import MOST_WAITING, Job, Pipeline
+from smart_sentry.worker.pipeline import MOST_SMALL_WAITING, MOST_WAITING, Job, Pipeline
 from smart_sentry.worker.reader import Read
 from smart_sentry.worker.worker import Worker
 
@@ -109,6 +109,20 @@ def test_next_batch_after_a_small_one_is_asked_for_once_at_most_one_is_on_its_wa
     assert may_be_asked == [False, not last_was_full]
     its._pipeline.close()
     its._consumer.close()
+
+
+def test_room_for_a_small_batch_is_there_once_all_that_are_too_many_are_done() -> None:
+    plant = Hanging()
+    pipeline = Pipeline(Producer("127.0.0.1:1"), "dead-letters", WorkerMetrics())
+    for _ in range(MOST_WAITING):
+        pipeline.submit(job(plant))
+    assert not pipeline.wait_for_room(0.1, MOST_SMALL_WAITING)
+    for _, stored in list(pipeline._jobs)[: MOST_WAITING - MOST_SMALL_WAITING]:
+        stored.set_exception(StateIsLost())
+    assert not pipeline.wait_for_room(0.1, MOST_SMALL_WAITING)  # two are on their way: one more would be the third
+    plant.given_up.set()
+    assert pipeline.wait_for_room(5.0, MOST_SMALL_WAITING)
+    pipeline.close()
 
 
 def test_batch_after_one_that_was_not_stored_sends_no_dead_letters(monkeypatch: pytest.MonkeyPatch) -> None:
