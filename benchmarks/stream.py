@@ -220,7 +220,8 @@ def one_hertz_motors(bench: Bench, _memory: int) -> list[Row]:
     """500 motors, one worker, and two on two partitions: as fast as two only where one leaves as many cores free as it needs."""
     kind = load_asset_type(bench.home / "configs" / "assets" / "motor.yaml")
     bench.send(motors(kind, MOTOR_ROWS, 1), "motors", 1, Form.BINARY)
-    bench.send(motors(kind, MOTOR_ROWS, 1), "motors-halves", 2, Form.BINARY)
+    # Twice as many: until the other worker has joined, the first one reads both partitions.
+    bench.send(motors(kind, 2 * MOTOR_ROWS, 1), "motors-halves", 2, Form.BINARY)
     with bench.worker("motors") as worker:
         rate, cpu = _rate(bench, [worker], "motors")
         bench.measured["motors"] = rate
@@ -391,7 +392,7 @@ def _rate(bench: Bench, workers: Sequence[RunningServer], topic: str) -> tuple[f
     while time.monotonic() < deadline:
         stored, now = bench.offsets(topic), time.perf_counter()
         done = sum(stored.values())
-        if begun is None and sum(offset > 0 for offset in stored.values()) >= len(workers):
+        if begun is None and done and all(_stored(one) for one in workers):
             begun, before = (now, done), bench.cpu_seconds(workers)
         if done >= total:
             assert begun is not None
@@ -435,9 +436,14 @@ def _scraped(worker: RunningServer) -> str:
         return str(answer.read().decode())
 
 
+def _stored(worker: RunningServer) -> float:
+    """Readings that it has stored."""
+    found = re.findall(r'^smart_sentry_stream_readings_total\{outcome="stored"\} (\S+)', _scraped(worker), re.M)
+    return float(found[0]) if found else 0.0
+
+
 def _steps(worker: RunningServer) -> str:
-    text = _scraped(worker)
-    stored = float(re.findall(r'^smart_sentry_stream_readings_total\{outcome="stored"\} (\S+)', text, re.M)[0])
+    text, stored = _scraped(worker), _stored(worker)
     steps = re.findall(r'^smart_sentry_stream_batch_seconds_sum\{step="([^"]+)"\} (\S+)', text, re.M)
     return "; ".join(f"{name} {float(seconds) / stored * 1e6:.1f}" for name, seconds in steps)
 

@@ -65,12 +65,12 @@ def messages_of(rows: JudgedRows, known: Mapping[str, float]) -> Iterator[dict[s
             return
     chosen = list(newest.values())
     part = slice(None) if chosen == list(range(len(told.asset_ids))) else chosen
-    predicted = _predicted(rows.predictions, chosen)
     picked = (
         told.seconds[part].tolist(), _numbers(told.scores[part]), told.flags[part].tolist(), told.votes[part].tolist(),
         told.health[part].tolist(), told.degradation[part].tolist(), _numbers(rows.values[part]),
+        _predicted(rows.predictions, chosen),
     )  # fmt: skip
-    for (asset, row), seconds, score, flag, votes, health, degradation, values in zip(
+    for (asset, row), seconds, score, flag, votes, health, degradation, values, prediction in zip(
         newest.items(), *picked, strict=True
     ):
         reading = told.reading_ids[row]
@@ -79,7 +79,7 @@ def messages_of(rows: JudgedRows, known: Mapping[str, float]) -> Iterator[dict[s
             "time": seconds, "received": rows.received, "phase": told.phases[row], "score": score, "flag": flag,
             "votes": votes, "health": health, "risk": told.risks[row], "degradation": degradation,
             "reason": told.reasons[row], "values": dict(zip(rows.signals, values, strict=True)),
-            "prediction": _prediction(rows.predictions, predicted.get(row)),
+            "prediction": prediction,
         }  # fmt: skip
 
 
@@ -90,21 +90,20 @@ def _numbers(values: NDArray[np.float64]) -> list[Any]:
     return found
 
 
-def _predicted(rows: PredictionRows | None, chosen: Sequence[int]) -> dict[int, int]:
-    """Row of a chosen reading -> of its prediction, where it was judged."""
+def _predicted(rows: PredictionRows | None, chosen: Sequence[int]) -> list[dict[str, Any] | None]:
+    """(chosen,) the prediction of each chosen reading; None where it was not judged."""
+    found: list[dict[str, Any] | None] = [None] * len(chosen)
     if rows is None:
-        return {}
+        return found
     at = np.minimum(np.searchsorted(rows.places, chosen), len(rows.places) - 1)
-    judged = rows.places[at] == chosen
-    return {row: place for row, place, its in zip(chosen, at.tolist(), judged.tolist(), strict=True) if its}
-
-
-def _prediction(rows: PredictionRows | None, row: int | None) -> dict[str, Any] | None:
-    if rows is None or row is None:
-        return None
-    life, low, high = rows.rul_cycles[row].tolist()
-    return {
-        "failure_probability": float(rows.probability[row]), "rul_cycles": life, "rul_lower_cycles": low,
-        "rul_upper_cycles": high, "warming": bool(rows.warming[row]), "restored": bool(rows.restored[row]),
-        "model_version": rows.model_version,
-    }  # fmt: skip
+    judged = np.flatnonzero(rows.places[at] == chosen)
+    at = at[judged]
+    columns = (rows.probability[at], rows.rul_cycles[at], rows.warming[at], rows.restored[at])
+    for place, probability, (life, low, high), warming, restored in zip(
+        judged.tolist(), *(column.tolist() for column in columns), strict=True
+    ):
+        found[place] = {
+            "failure_probability": probability, "rul_cycles": life, "rul_lower_cycles": low, "rul_upper_cycles": high,
+            "warming": warming, "restored": restored, "model_version": rows.model_version,
+        }  # fmt: skip
+    return found

@@ -1,12 +1,13 @@
 -- Tells messages: the newest of each into a hash, all into the stream and on the channel. Times decide, so that a message may come
 -- twice, or late, from whoever tells it: an older one never replaces a newer one.
 -- KEYS: assets, asset times, alarms, alarm times, log, filled, heartbeat
--- ARGV: channel, length of the log, 1 from one that judges readings (else 0), then four for each message: what, field, time, JSON
+-- ARGV: channel, length of the log, 1 from one that judges readings (else 0), and as one list in MessagePack, because to send
+-- each as an argument takes its time, four texts for each message: what, field, time, JSON
 --   asset, alarm   told by who stored it
 --   old-asset, old-alarm   out of the database: only where the feed has none or an older one
 --   ended-alarm    out of the database: the last step of an alarm that stands open in the feed, and is not
 --   gone           an asset that was purged ('' is everything)
-local channel, length, judges = ARGV[1], ARGV[2], ARGV[3] == '1'
+local channel, length, judges, told = ARGV[1], ARGV[2], ARGV[3] == '1', cmsgpack.unpack(ARGV[4])
 
 local function tell(message)
   local id = redis.call('XADD', KEYS[5], 'MAXLEN', '~', length, '*', 'message', message)
@@ -41,8 +42,8 @@ local function forget(asset)
   end
 end
 
-for i = 4, #ARGV, 4 do
-  local what, field, time, message = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]
+for i = 1, #told, 4 do
+  local what, field, time, message = told[i], told[i + 1], told[i + 2], told[i + 3]
   if what == 'asset' or what == 'old-asset' then
     if keep(KEYS[1], KEYS[2], field, time, message, what == 'asset') then tell(message) end
   elseif what == 'alarm' then

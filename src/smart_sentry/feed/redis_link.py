@@ -51,7 +51,7 @@ class RedisLink:
         standing = {_field(alarm.asset_id, alarm.key) for alarm in found.alarms}
         told = [AlarmUpdate.model_validate_json(text) for field, text in alarms.items() if field not in standing]
         ended = source.last_steps([alarm.alarm_id for alarm in told if alarm.is_open])
-        arguments: list[str | bytes] = []
+        arguments: list[str] = []
         for name in assets - set(found.assets):
             arguments += self._arguments({"version": VERSION, "kind": "gone", "asset_id": name})
         for step in ended:
@@ -70,8 +70,8 @@ class RedisLink:
         """Lets go of the connection."""
         self._client.close()
 
-    def _arguments(self, message: Message, known: str = "") -> list[str | bytes]:
-        text = self._encode(message)
+    def _arguments(self, message: Message, known: str = "") -> list[str]:
+        text = self._encode(message).decode()
         match message["kind"]:
             case "asset":
                 return [f"{known}asset", message["asset_id"], repr(message["time"]), text]
@@ -80,14 +80,14 @@ class RedisLink:
             case _:
                 return ["gone", message["asset_id"] or "", "0", text]
 
-    def _run(self, arguments: Sequence[str | bytes]) -> bool:
+    def _run(self, arguments: Sequence[str]) -> bool:
         """One round trip, however many messages; whether the feed has what it had."""
         step, names = 4 * _MESSAGES_A_CALL, self._keys.every
         with _down():
             pipeline = self._client.pipeline(transaction=False)
             for first in range(0, max(len(arguments), 1), step):
-                part = arguments[first : first + step]
-                pipeline.evalsha(self._sha, len(names), *names, self._keys.name, LOG_LENGTH, int(self.judges), *part)
+                told = msgspec.msgpack.encode(arguments[first : first + step])
+                pipeline.evalsha(self._sha, len(names), *names, self._keys.name, LOG_LENGTH, int(self.judges), told)
             return bool(pipeline.execute()[-1])
 
 

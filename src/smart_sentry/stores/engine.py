@@ -82,6 +82,7 @@ def make_engine(url: URL, busy_seconds: float) -> Engine:
         return _sqlite(url, busy_seconds)
     unsaid = {name: value for name, value in _DEAD_PEER.items() if name not in url.query}
     engine = create_engine(url, max_overflow=20, connect_args=unsaid)
+    event.listen(engine, "connect", _dump_bytes_as_they_are)
     event.listen(engine, "checkin", _note_rest)
     event.listen(engine, "checkout", partial(_look_after_rest, engine))
     event.listen(engine, "begin", _begin_postgresql)
@@ -135,6 +136,12 @@ def let_write(connection: Connection, writes: bool) -> None:
         driver: Any = connection.connection.driver_connection
         driver.execute(f"PRAGMA query_only = {int(not writes)}")
         connection.info[_WRITES] = writes
+
+
+def _dump_bytes_as_they_are(connection: Any, _record: ConnectionPoolEntry) -> None:
+    from smart_sentry.stores.copying import dump_bytes_as_they_are
+
+    dump_bytes_as_they_are(connection)
 
 
 def _note_rest(_connection: Any, record: ConnectionPoolEntry) -> None:

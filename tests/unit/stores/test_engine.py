@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from postgres_server import PostgresServer
+from psycopg.pq import Format
 
 from smart_sentry.stores.engine import make_engine, parse_url, without_secrets
 
@@ -74,3 +75,13 @@ def test_what_the_url_says_of_a_gone_machine_stands(postgres_server: PostgresSer
     assert shown(url, "tcp_keepalives_idle") == ["61"]
     assert told(url)["keepalives_idle"] == "60"
     assert told(url)["keepalives_interval"] == "2"
+
+
+def test_copy_finds_the_compiled_dumper_of_bytes(postgres_server: PostgresServer) -> None:
+    with postgres_server.database() as url:
+        engine = make_engine(parse_url(url), 1.0)
+        with engine.connect() as connection:
+            driver = connection.connection.driver_connection
+            found = driver.adapters.get_dumper_by_oid(driver.adapters.types["bytea"].oid, Format.BINARY)
+        engine.dispose()
+    assert found.__module__.startswith("psycopg_binary")
