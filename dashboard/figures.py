@@ -45,7 +45,7 @@ def key_figures(asset: LiveAsset, status: Mapping[str, Any] | None, kind: AssetT
     score = "not judged" if update.score is None else f"{number(update.score, 3)} × limit"
     return [
         Kpi("status", "Status", "", f"{state} · {ago(asset.age)}".strip(" ·"), status_mark(asset)),
-        Kpi("phase", "Phase", "", "" if kind and kind.phase else "this type has no phase rule", mark(PHASES, update.phase)),
+        _phase(update, kind),
         Kpi("score", "Anomaly score", score, _votes(asset)),
         _alarms(asset),
         _health(asset, doubt),
@@ -54,6 +54,13 @@ def key_figures(asset: LiveAsset, status: Mapping[str, Any] | None, kind: AssetT
         _maintenance(maintenance_window(update, status, kind), kind),
         Kpi("grade", "Grade", grade(update.health) if asset.judged else "–", "A best, F worst"),
     ]  # fmt: skip
+
+
+def _phase(update: AssetUpdate, kind: AssetType | None) -> Kpi:
+    if update.prediction is not None and update.prediction.regime is not None:
+        return Kpi("phase", "Operating regime", str(update.prediction.regime), "as the failure model tells them apart")
+    doubt = "" if kind and kind.phase else "this type has no phase rule"
+    return Kpi("phase", "Phase", "", doubt, mark(PHASES, update.phase))
 
 
 def is_judged(asset: LiveAsset, status: Mapping[str, Any] | None) -> bool:

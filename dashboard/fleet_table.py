@@ -14,6 +14,7 @@ from dashboard.live_plant import LiveAsset
 from dashboard.marks import NEEDS_ACKNOWLEDGEMENT, PHASES, RISKS, mark
 from dashboard.pieces import Kpi
 from dashboard.times import ago
+from smart_sentry.contracts.live import AssetUpdate
 from smart_sentry.phases import Phase
 
 Course = NDArray[np.float32]
@@ -75,7 +76,7 @@ def fleet_table(assets: Sequence[LiveAsset], health: Callable[[str], Course | No
             "Asset": update.asset_id, "Risk": [risk_mark(one).text], "Health": update.health if one.judged else None,
             "Status": [status_mark(one).text], "Score": update.score,
             "Trend": trend(health(update.asset_id) if one.judged else None),
-            "Alarms": _alarms(one), "Newest": ago(one.age), "Phase": _phase(update.phase),
+            "Alarms": _alarms(one), "Newest": ago(one.age), "Phase": _phase(update),
             "Why": update.reason, "Type": update.asset_type,
         })  # fmt: skip
     return pd.DataFrame(rows, columns=list(COLUMNS))
@@ -94,8 +95,11 @@ def trend(health: Course | None) -> list[float]:
     return [float(least) for least in np.minimum.reduceat(health, starts)]
 
 
-def _phase(name: str) -> str:
-    return "–" if name == Phase.UNKNOWN.value else mark(PHASES, name).text
+def _phase(update: AssetUpdate) -> str:
+    """Of a machine that a failure model judges: its operating regime."""
+    if update.prediction is not None and update.prediction.regime is not None:
+        return f"regime {update.prediction.regime}"
+    return "–" if update.phase == Phase.UNKNOWN.value else mark(PHASES, update.phase).text
 
 
 def _alarms(asset: LiveAsset) -> str:

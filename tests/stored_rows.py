@@ -46,4 +46,5 @@ def some_predictions(numbers: Sequence[int]) -> PredictionRows:
     return PredictionRows(
         np.arange(len(numbers)), order / 100.0,
         np.column_stack([life, life - 5, life + 5]), order < 2, order == 3, "tiny-0123456789ab",
+        order.astype(np.int64) % 6,
     )  # fmt: skip

@@ -157,6 +157,7 @@ class Prediction(_Strict):
     warming: bool = Field(description="too few readings yet: take the figures with care")
     restored: bool = Field(description="the asset was found restored with this reading")
     model_version: str
+    regime: int | None = Field(None, description="operating regime of the reading, from 0; null where it was not noted")
 
 
 class AssetStatus(_Strict):

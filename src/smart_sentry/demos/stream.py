@@ -107,7 +107,8 @@ def _show(
         f"  stored: {found.readings:,} readings in {seconds:.2f} s: {rate:,.0f} readings/s, from sending to the last commit"
     )
     announce(
-        f"  assessments by phase: {_counts(found.phases)}; by risk: {_counts(found.risks)}; flagged: {found.flagged:,}"
+        f"  predictions by operating regime: {_counts(found.regimes)}; assessments by risk: {_counts(found.risks)};"
+        f" flagged: {found.flagged:,}"
     )
     announce(f"  open alarms: {_counts(found.open_alarms) or 'none'}; engines on the live feed: {found.on_feed}")
     left, right = _figures(figures), _figures(batch.row.confusion)

@@ -47,7 +47,8 @@ class Found:
 
     Attributes:
         readings, flagged: rows.
-        phases, risks: assessments by phase and by risk.
+        regimes: predictions by operating regime.
+        risks: assessments by risk.
         open_alarms: by priority.
         on_feed: assets of the run that the live feed knows.
         predictions: one row a predicted reading: asset_id (number), cycle, failure_probability.
@@ -55,7 +56,7 @@ class Found:
 
     readings: int
     flagged: int
-    phases: Counter[str]
+    regimes: Counter[str]
     risks: Counter[str]
     open_alarms: Counter[str]
     on_feed: int
@@ -137,22 +138,20 @@ class StreamRun:
         Raises:
             StoreUnavailable, FeedUnavailable: it does not answer.
         """
-        flagged, phases, risks, rows = 0, Counter[str](), Counter[str](), []
+        flagged, regimes, risks, rows = 0, Counter[str](), Counter[str](), []
         with Store(self.settings.database_url) as store, store.view() as view:
             for name, number in self.names.items():
                 assessed = view.assessments.history(name)
                 flagged += sum(one.flag for one in assessed)
-                phases.update(one.phase for one in assessed)
                 risks.update(one.risk for one in assessed)
-                rows += [
-                    (number, int(one.reading_id.rpartition(":")[2]), one.failure_probability)
-                    for one in view.predictions.history(name)
-                ]
+                predicted = view.predictions.history(name)
+                regimes.update(str(one.regime) for one in predicted)
+                rows += [(number, int(one.reading_id.rpartition(":")[2]), one.failure_probability) for one in predicted]
             readings = sum(view.readings.count(name) for name in self.names)
             standing = [alarm for alarm in view.alarms.current() if alarm.state != _NOT_OPEN]
         open_alarms = Counter(alarm.priority for alarm in standing if alarm.asset_id in self.names)
         table = pd.DataFrame(rows, columns=[ASSET_COLUMN, CYCLE_COLUMN, "failure_probability"])
-        return Found(readings, flagged, phases, risks, open_alarms, self._on_feed(patience_s), table)
+        return Found(readings, flagged, regimes, risks, open_alarms, self._on_feed(patience_s), table)
 
     def _on_feed(self, patience_s: float) -> int:
         deadline = time.monotonic() + patience_s

@@ -98,12 +98,12 @@ def _predicted(rows: PredictionRows | None, chosen: Sequence[int]) -> list[dict[
     at = np.minimum(np.searchsorted(rows.places, chosen), len(rows.places) - 1)
     judged = np.flatnonzero(rows.places[at] == chosen)
     at = at[judged]
-    columns = (rows.probability[at], rows.rul_cycles[at], rows.warming[at], rows.restored[at])
-    for place, probability, (life, low, high), warming, restored in zip(
+    columns = (rows.probability[at], rows.rul_cycles[at], rows.warming[at], rows.restored[at], rows.regime[at])
+    for place, probability, (life, low, high), warming, restored, regime in zip(
         judged.tolist(), *(column.tolist() for column in columns), strict=True
     ):
         found[place] = {
             "failure_probability": probability, "rul_cycles": life, "rul_lower_cycles": low, "rul_upper_cycles": high,
-            "warming": warming, "restored": restored, "model_version": rows.model_version,
+            "warming": warming, "restored": restored, "model_version": rows.model_version, "regime": regime,
         }  # fmt: skip
     return found

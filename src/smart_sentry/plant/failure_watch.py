@@ -79,7 +79,9 @@ class FailureWatch(Watch):
         known = np.full(count, np.nan)
         known[rows] = degradation_of_life(found.rul_cycles[:, 0], cap)
         degradation = self._remembered(asset_ids, known)
-        predicted = Predicted(rows, found.failure_probability, found.rul_cycles, found.warming, found.batch.restored)
+        predicted = Predicted(
+            rows, found.failure_probability, found.rul_cycles, found.warming, found.batch.restored, found.batch.regime
+        )
         phase = np.full(count, UNKNOWN, dtype=np.int64)
         return Judged(
             phase, score, flag, flag.astype(np.int64), degradation, lambda: self._reasons(predicted, flag, flaws), predicted

@@ -82,7 +82,9 @@ def _predictions(watch: Watch, part: Part, judged: Judged) -> PredictionRows | N
     if found is None or not found.rows.size:
         return None
     model = watch.judge_of(part.assets[int(found.rows[0])]) or ""
-    return PredictionRows(found.rows, found.probability, found.rul_cycles, found.warming, found.restored, model)
+    return PredictionRows(
+        found.rows, found.probability, found.rul_cycles, found.warming, found.restored, model, found.regime
+    )
 
 
 def alarm_states(watch: Watch, transitions: Sequence[AlarmTransition]) -> tuple[AlarmState, ...]:

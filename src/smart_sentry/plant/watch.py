@@ -38,6 +38,7 @@ class Predicted:
         probability: (predicted,) of a failure within the horizon.
         rul_cycles: (predicted, 3) remaining life: estimate, lower and upper end.
         warming, restored: (predicted,) as in `Assessments`.
+        regime: (predicted,) operating regime, from 0.
     """
 
     rows: IntArray
@@ -45,6 +46,7 @@ class Predicted:
     rul_cycles: FloatArray
     warming: BoolArray
     restored: BoolArray
+    regime: IntArray
 
 
 @dataclass(frozen=True)

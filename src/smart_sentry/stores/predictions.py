@@ -30,6 +30,7 @@ class PredictionRows:
         rul_cycles: (rows, 3) remaining life: estimate, lower and upper end of its interval, in cycles.
         warming: (rows,) too few readings yet. restored: (rows,) the asset was found restored, and its windows began anew.
         model_version: of the model.
+        regime: (rows,) operating regime that the model found, from 0.
     """
 
     places: IntArray
@@ -38,11 +39,12 @@ class PredictionRows:
     warming: BoolArray
     restored: BoolArray
     model_version: str
+    regime: IntArray
 
 
 @dataclass(frozen=True)
 class StoredPrediction:
-    """One prediction, as in `PredictionRows`."""
+    """One prediction, as in `PredictionRows`; regime is None of those that were stored before regimes were."""
 
     asset_id: str
     reading_id: str
@@ -54,6 +56,7 @@ class StoredPrediction:
     warming: bool
     restored: bool
     model_version: str
+    regime: int | None
 
 
 def columns_of(rows: PredictionRows, part: slice) -> dict[str, Sequence[Any]]:
@@ -69,7 +72,7 @@ def columns_of(rows: PredictionRows, part: slice) -> dict[str, Sequence[Any]]:
         "failure_probability": rows.probability[its].tolist(), "rul_cycles": rows.rul_cycles[its, 0].tolist(),
         "rul_lower_cycles": rows.rul_cycles[its, 1].tolist(), "rul_upper_cycles": rows.rul_cycles[its, 2].tolist(),
         "warming": rows.warming[its].tolist(), "restored": rows.restored[its].tolist(),
-        "model_version": [rows.model_version] * len(places),
+        "model_version": [rows.model_version] * len(places), "regime": rows.regime[its].tolist(),
     }  # fmt: skip
     count = part.stop - part.start
     if len(places) == count:

@@ -270,7 +270,7 @@ def _check_lengths(rows: ReadingRows, said: AssessmentRows | None, predicted: Pr
             raise ValueError(f"{name} must have {count} rows, not {len(column)}")
     if predicted is not None:
         judged = len(predicted.places)
-        for name in ("probability", "rul_cycles", "warming", "restored"):
+        for name in ("probability", "rul_cycles", "warming", "restored", "regime"):
             if len(getattr(predicted, name)) != judged:
                 raise ValueError(f"{name} must have {judged} rows, not {len(getattr(predicted, name))}")
 

@@ -82,6 +82,7 @@ readings = Table(
     Column("warming", Boolean),
     Column("restored", Boolean),
     Column("model_version", Text),
+    Column("regime", Integer),
     UniqueConstraint("asset_id", "reading_id"),
     Index(None, "asset_id", "time"),
 )

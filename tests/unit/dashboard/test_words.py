@@ -106,9 +106,11 @@ class TestKeyFigures:
     def test_a_machine_with_a_failure_model_has_an_interval(self) -> None:
         told = Prediction(
             failure_probability=0.1, rul_cycles=98.4, rul_lower_cycles=61.0, rul_upper_cycles=125.0, warming=True,
-            restored=False, model_version="m",
+            restored=False, model_version="m", regime=3,
         )  # fmt: skip
         kpis = key_figures(live(update(prediction=told)), STATUS, PUMP)
+        assert said(kpis, "phase").startswith("3 ")
+        assert fleet_table([live(update(prediction=told))], lambda _: None).iloc[0]["Phase"] == "regime 3"
         assert said(kpis, "rul") == "98 cycles 61 to 125 or more; few readings yet"
         assert said(kpis, "maintenance").startswith("within 61 cycles")
 

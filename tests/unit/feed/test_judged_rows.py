@@ -20,7 +20,7 @@ def rows_of(judged: list[int]) -> JudgedRows:
     )  # fmt: skip
     told = np.array(judged)
     predictions = PredictionRows(
-        told, told / 10, np.zeros((len(told), 3)), told < 0, told < 0, "model",
+        told, told / 10, np.zeros((len(told), 3)), told < 0, told < 0, "model", told + 1,
     )  # fmt: skip
     return JudgedRows("engine", ("t",), np.zeros((count, 1)), 3.0, assessments, predictions)
 
@@ -36,4 +36,5 @@ def probabilities(judged: list[int]) -> dict[str, float | None]:
 def test_newest_reading_is_told_with_its_own_prediction_where_it_was_judged() -> None:
     assert probabilities([0, 1, 2, 3]) == {"a": 0.1, "b": 0.2, "c": 0.3}
     assert probabilities([0, 2, 3]) == {"a": None, "b": 0.2, "c": 0.3}
+    assert [message["prediction"]["regime"] for message in messages_of(rows_of([1, 2, 3]), {})] == [2, 3, 4]
     assert probabilities([1, 3]) == {"a": 0.1, "b": None, "c": 0.3}

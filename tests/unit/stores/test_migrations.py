@@ -122,7 +122,7 @@ def test_what_was_said_of_readings_moves_into_their_rows(store_url: str) -> None
     with Store(store_url) as store, store.view() as view:
         assessed = view.assessments.history("pump")
         assert view.predictions.history("pump") == [
-            StoredPrediction("pump", "r1", 10.0, 0.25, 50.0, 40.0, 60.0, True, False, "v1")
+            StoredPrediction("pump", "r1", 10.0, 0.25, 50.0, 40.0, 60.0, True, False, "v1", None)
         ]
         assert view.readings.history("pump").values[:, 0].tolist() == [0.0, 1.0, 2.0]
     assert assessed == [

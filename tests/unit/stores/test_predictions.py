@@ -25,7 +25,7 @@ def test_predictions_come_back_as_they_were_in_the_order_of_time(store: Store) -
     assert (
         newest
         == found[-1:]
-        == [StoredPrediction("engine", "r3", 1003.0, 0.03, 97.0, 92.0, 102.0, False, True, "tiny-0123456789ab")]
+        == [StoredPrediction("engine", "r3", 1003.0, 0.03, 97.0, 92.0, 102.0, False, True, "tiny-0123456789ab", 3)]
     )
     assert [one.warming for one in found] == [True, True, False]
 
