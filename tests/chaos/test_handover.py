@@ -14,6 +14,9 @@ from chaos_input import Plan, plan_of
 from chaos_stage import Sender, Stage, make_home, stage
 from services_fixture import Services
 
+from smart_sentry.stream.messages import Outgoing
+from smart_sentry.stream.producer import Producer
+
 pytestmark = pytest.mark.long
 
 SESSION_S = 6.0
@@ -94,3 +97,42 @@ def test_partitions_that_come_back_to_a_worker_that_waited_are_read_on(
             time.sleep(3)  # it has heard of it
         wait_until(lambda: (found.taken() or 0) >= len(plan.messages), found)
         found.stop_worker(found.workers[0])
+
+
+@pytest.mark.timeout(180)
+def test_worker_whose_only_batch_hangs_in_the_database_says_so_and_loses_nothing(
+    services: Services, home: Path
+) -> None:
+    plan = plan_of(rows_each=300, seed=5)
+    last = last_valid(plan)
+    with stage(services, "hangs", home, "hangs", redis=False) as found, sending(found) as producer:
+        found.start_worker()
+        producer.send(found.topic, [one for one in plan.messages if one is not last])
+        producer.flush(60)
+        wait_until(lambda: (found.taken() or 0) >= len(plan.messages) - 1, found)
+        with nobody_may_store(found.database):
+            producer.send(found.topic, [last])
+            producer.flush(60)
+            wait_until(lambda: "takes its time" in found.log(0).read_text(), found)
+            time.sleep(3)
+        wait_until(lambda: (found.taken() or 0) >= len(plan.messages), found)
+        found.stop_worker(found.workers[0])
+        assert readings_in(found.database) == len(plan.valid)
+
+
+def last_valid(plan: Plan) -> Outgoing:
+    """The last message that is a valid reading, and comes once."""
+    ids = [(message.key, dict(message.headers).get("ce_id")) for message in plan.messages]
+    valid = {(asset.encode(), reading.encode()) for asset, reading in plan.valid}
+    once = [message for message, its in zip(plan.messages, ids, strict=True) if its in valid and ids.count(its) == 1]
+    return once[-1]
+
+
+@contextmanager
+def sending(found: Stage) -> Iterator[Producer]:
+    """A producer that is closed in the end."""
+    producer = Producer(found.services.kafka_bootstrap)
+    try:
+        yield producer
+    finally:
+        producer.close()

@@ -28,14 +28,14 @@ class Chores:
     Args:
         topic: of the partitions, for the log.
         plants: partition -> its plant, as they come and go.
-        settle: stores everything that was judged, and counts it.
+        settle: waits until everything that was judged is stored, and counts it; false where the worker was told to stop before.
         is_busy: whether that would take long.
         restore_lost: reads the state of lost partitions again.
         model: the champion as it changes; None: there is never another one.
     """
 
     def __init__(
-        self, topic: str, plants: Mapping[int, PartitionPlant], settle: Callable[[], None], is_busy: Callable[[], bool],
+        self, topic: str, plants: Mapping[int, PartitionPlant], settle: Callable[[], bool], is_busy: Callable[[], bool],
         restore_lost: Callable[[], None], model: WatchedModel | None,
     ) -> None:  # fmt: skip
         self._topic, self._plants, self._settle, self._restore_lost = topic, plants, settle, restore_lost
@@ -65,7 +65,8 @@ class Chores:
         owner = next((place for place, its in self._plants.items() if its.watches_over(command.asset_id)), None)
         if owner is None:  # another worker's
             return
-        self._settle()
+        if not self._settle():
+            return
         plant = self._plants.get(owner)
         if plant is None or plant.lost or not plant.caught_up:
             return
@@ -80,7 +81,8 @@ class Chores:
         if not self._plants or since < ALARM_CLOCK_SECONDS or (since < _LATEST_ALARM_CLOCK_S and self._is_busy()):
             return
         self._time_passed_at = time.monotonic()
-        self._settle()
+        if not self._settle():
+            return
         for partition, plant in self._plants.items():
             try:
                 if plant.caught_up and not plant.lost:
@@ -99,7 +101,8 @@ class Chores:
         bundle = model.bundle
         if bundle is None or all(plant.watches.is_judging(bundle) for plant in self._plants.values()):
             return
-        self._settle()
+        if not self._settle():
+            return
         for partition, plant in self._plants.items():
             try:
                 plant.judge_by(bundle)

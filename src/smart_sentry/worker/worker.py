@@ -29,13 +29,13 @@ from smart_sentry.worker.lag import Lag
 from smart_sentry.worker.messages import Timed
 from smart_sentry.worker.metrics import DATABASE, DECODE, KAFKA, POLL, WorkerMetrics
 from smart_sentry.worker.partition import PartitionPlant, StateIsLost
-from smart_sentry.worker.pipeline import MOST_SMALL_WAITING, Job, Pipeline
+from smart_sentry.worker.pipeline import MOST_SMALL_WAITING, MOST_WAITING, Job, Pipeline
 from smart_sentry.worker.tally import Tally
 from smart_sentry.worker.waiting import Standstill
 
 _log = logging.getLogger(__name__)
-_PATIENT_S = 1.0
-"""For the database, before the group is told that the worker is alive."""
+_PATIENT_S, _PATIENT_WITH_ALL_S = 1.0, 5.0
+"""For the database to store one batch, or all that are on their way, before the group is told that the worker is alive."""
 _ENDING_PATIENCE_S = 2.5
 """For database and Kafka, once the worker has been told to stop."""
 
@@ -76,7 +76,7 @@ class Worker:
             topic, self._plants, open_partition, self._consumer, self.metrics, self._standstill, self._settle_all, self._stop
         )  # fmt: skip
         self._chores = Chores(
-            topic, self._plants, self._settle_all, self._pipeline.is_busy, self._assignment.restore_lost, model
+            topic, self._plants, self._settle_patiently, self._pipeline.is_busy, self._assignment.restore_lost, model
         )
 
     def stop(self) -> None:
@@ -150,7 +150,7 @@ class Worker:
         self.metrics.took(DECODE, time.perf_counter() - began)
         self._pipeline.submit(Job.of(partition, plant, messages, read))
         if read.careful:
-            self._pipeline.drain()
+            self._wait_for_room(1, _PATIENT_WITH_ALL_S)
 
     def _look_at_clock(self, message: Timed) -> None:
         """Says once where the time of messages is their senders' own: a clock that is wrong then passes for one that is right."""
@@ -164,13 +164,18 @@ class Worker:
             self._topic, self._topic,
         )  # fmt: skip
 
-    def _wait_for_room(self) -> bool:
-        """Keeps its place in the group while the database takes its time; false where the worker was told to stop meanwhile."""
-        if self._pipeline.wait_for_room(_PATIENT_S):
+    def _wait_for_room(self, most: int = MOST_WAITING, patience_s: float = _PATIENT_S) -> bool:
+        """Keeps its place in the group while the database takes its time; false where the worker was told to stop meanwhile.
+
+        Args:
+            most: batches on their way, with the one that there shall be room for; 1 waits until all are stored.
+            patience_s: before anybody is told.
+        """
+        if self._pipeline.wait_for_room(patience_s, most):
             return True
         _log.warning("%s: the database takes its time: no further messages are read meanwhile", self._topic)
         with self._standstill.of(len(self._plants)):
-            while not (room := self._pipeline.wait_for_room(_PATIENT_S)) and not self._stop.is_set():
+            while not (room := self._pipeline.wait_for_room(_PATIENT_S, most)) and not self._stop.is_set():
                 self._standstill.show_life(len(self._plants))
         return room
 
@@ -178,6 +183,12 @@ class Worker:
         """Waits until everything that was judged is stored, and counts it."""
         self._pipeline.drain()
         self._settle()
+
+    def _settle_patiently(self) -> bool:
+        """Does so, too, and keeps its place in the group meanwhile; false where the worker was told to stop before."""
+        settled = self._wait_for_room(1, _PATIENT_WITH_ALL_S)
+        self._settle()
+        return settled
 
     def _settle(self) -> None:
         """Counts what has been stored, and notes what has not."""

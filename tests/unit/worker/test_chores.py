@@ -25,11 +25,25 @@ def test_time_passes_for_silent_assets_every_5_s_and_under_load_every_30(monkeyp
     monkeypatch.setattr(chores, "time", SimpleNamespace(monotonic=lambda: now[0]))
     monkeypatch.setattr(Chores, "_obey", lambda self: None)
     plant = QuietPlant(now)
-    its = Chores(
-        "readings", {0: plant}, lambda: settled.append(now[0]), lambda: busy[0], lambda: None, None,  # type: ignore[dict-item]
-    )  # fmt: skip
+
+    def settle() -> bool:
+        settled.append(now[0])
+        return True
+
+    its = Chores("readings", {0: plant}, settle, lambda: busy[0], lambda: None, None)  # type: ignore[dict-item]
     for second in range(1, 101):
         now[0] = float(second)
         busy[0] = second > 12
         its.do()
     assert plant.passed == settled == [5.0, 10.0, 40.0, 70.0, 100.0]
+
+
+def test_worker_that_was_told_to_stop_while_it_waited_does_nothing_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr(chores, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr(Chores, "_obey", lambda self: None)
+    plant = QuietPlant(now)
+    its = Chores("readings", {0: plant}, lambda: False, lambda: False, lambda: None, None)  # type: ignore[dict-item]
+    now[0] = 6.0
+    its.do()
+    assert plant.passed == []

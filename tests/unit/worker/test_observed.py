@@ -156,7 +156,7 @@ class Slow:
     def __init__(self, its: Worker) -> None:
         self._its, self.seen = its, list[tuple[float | None, float | None]]()
 
-    def wait_for_room(self, seconds: float) -> bool:
+    def wait_for_room(self, seconds: float, most: int) -> bool:
         """Notes what Prometheus is told of the partitions that wait, and of the time."""
         time.sleep(0.01)
         names = ("smart_sentry_stream_waiting_partitions", "smart_sentry_stream_held_seconds_total")
