@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -23,6 +24,9 @@ from smart_sentry.simulation.shop_floor import asset_types, shop_floor
 
 AUTHOR = "simulated fitter"
 _COLUMNS = (TextColumn("  {task.description}"), BarColumn(), MofNCompleteColumn())
+_CALLED_BACK = frozenset({"numba", "llvmlite", "weakref"})
+_AGAIN_S = 0.1
+"""After which a signal that came at a time when nobody may be interrupted is sent again."""
 Announce = Callable[[str], object]
 
 
@@ -129,11 +133,25 @@ def _alone(lock: Path) -> Iterator[None]:
         yield
 
 
+def _loses_exceptions(frame: FrameType | None) -> bool:
+    """Whether what runs may be called back by a compiler or by a weak reference: an exception ends with the callback there."""
+    while frame is not None:
+        if str(frame.f_globals.get("__name__")).partition(".")[0] in _CALLED_BACK:
+            return True
+        frame = frame.f_back
+    return False
+
+
 @contextmanager
 def _ended_by_signals() -> Iterator[None]:
     """Ctrl-C and SIGTERM end the block alike; while it ends, further ones are not heard, so that everything is stopped."""
 
-    def end(_signal: int, _frame: FrameType | None) -> None:
+    def end(number: int, frame: FrameType | None) -> None:
+        if _loses_exceptions(frame):
+            again = threading.Timer(_AGAIN_S, os.kill, (os.getpid(), number))
+            again.daemon = True
+            again.start()
+            return
         for number in before:
             signal.signal(number, signal.SIG_IGN)
         raise KeyboardInterrupt
