@@ -57,8 +57,8 @@ def key_figures(asset: LiveAsset, status: Mapping[str, Any] | None, kind: AssetT
 
 
 def _phase(update: AssetUpdate, kind: AssetType | None) -> Kpi:
-    if update.prediction is not None and update.prediction.regime is not None:
-        return Kpi("phase", "Operating regime", str(update.prediction.regime), "as the failure model tells them apart")
+    if update.regime is not None:
+        return Kpi("phase", "Operating regime", str(update.regime), "as the failure model tells them apart")
     doubt = "" if kind and kind.phase else "this type has no phase rule"
     return Kpi("phase", "Phase", "", doubt, mark(PHASES, update.phase))
 

@@ -97,8 +97,8 @@ def trend(health: Course | None) -> list[float]:
 
 def _phase(update: AssetUpdate) -> str:
     """Of a machine that a failure model judges: its operating regime."""
-    if update.prediction is not None and update.prediction.regime is not None:
-        return f"regime {update.prediction.regime}"
+    if update.regime is not None:
+        return f"regime {update.regime}"
     return "–" if update.phase == Phase.UNKNOWN.value else mark(PHASES, update.phase).text
 
 

@@ -42,6 +42,11 @@ class AssetUpdate(_Message):
     values: dict[str, float | None] = Field(description="signal -> value in its unit; None where there is no number")
     prediction: Prediction | None = Field(default=None, description="of assets that a failure model judges")
 
+    @property
+    def regime(self) -> int | None:
+        """Operating regime that a failure model found, from 0; None where none judged the reading, or did not note it."""
+        return None if self.prediction is None else self.prediction.regime
+
 
 class AlarmUpdate(_Message):
     """One step in the life of an alarm, as `AlarmTransition`."""

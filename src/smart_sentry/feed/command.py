@@ -63,8 +63,7 @@ def line_of(update: Told) -> str:
         told = f"{update.asset_id}  ALARM {update.key} ({update.priority}) {update.event} by {update.author}: {move}"
         return f"{at}  {told}; {update.reason}" if update.reason else f"{at}  {told}"
     score = "not judged" if update.score is None else f"score {update.score:.2f}"
-    regime = None if update.prediction is None else update.prediction.regime
-    doing = update.phase if regime is None else f"regime {regime}"
+    doing = update.phase if update.regime is None else f"regime {update.regime}"
     parts = [update.asset_id, doing, score, f"health {update.health:.1f}", update.risk]
     if (found := update.prediction) is not None:
         parts.append(
