@@ -47,6 +47,11 @@ def readings_in(database: str) -> int:
         return connection.execute("SELECT count(*) FROM readings").fetchone()[0]
 
 
+def has_partitions(found: Stage, worker: int) -> bool:
+    """Whether a worker has been given any."""
+    return "got partitions" in found.log(worker).read_text().replace("got partitions none", "")
+
+
 def send_half(found: Stage, plan: Plan) -> Sender:
     """A worker has taken the first half; the second waits to be released."""
     sender = Sender(found, plan.messages, 2)
@@ -65,7 +70,7 @@ def test_partitions_that_come_while_the_database_is_slow_lose_nothing(
         found.start_worker()
         sender = send_half(found, plan)
         found.start_worker()
-        wait_until(lambda: "got partitions" in found.log(1).read_text().replace("partitions none", ""), found)
+        wait_until(lambda: has_partitions(found, 1), found)
         with nobody_may_store(found.database):
             sender.close()
             wait_until(lambda: "takes its time" in found.log(0).read_text(), found)
@@ -117,6 +122,24 @@ def test_worker_whose_only_batch_hangs_in_the_database_says_so_and_loses_nothing
             time.sleep(3)
         wait_until(lambda: (found.taken() or 0) >= len(plan.messages), found)
         found.stop_worker(found.workers[0])
+        assert readings_in(found.database) == len(plan.valid)
+
+
+@pytest.mark.timeout(180)
+def test_partition_goes_to_another_worker_although_the_database_hangs(services: Services, home: Path) -> None:
+    plan = plan_of(rows_each=300, seed=6)
+    with stage(services, "leaves", home, "leaves", redis=False) as found:
+        found.start_worker()
+        sender = send_half(found, plan)
+        with nobody_may_store(found.database):
+            sender.close()
+            wait_until(lambda: "takes its time" in found.log(0).read_text(), found)
+            found.start_worker()
+            wait_until(lambda: "the next owner reads again" in found.log(0).read_text(), found)
+            wait_until(lambda: has_partitions(found, 1), found)
+        wait_until(lambda: (found.taken() or 0) >= len(plan.messages), found)
+        for worker in found.workers:
+            found.stop_worker(worker)
         assert readings_in(found.database) == len(plan.valid)
 
 

@@ -39,7 +39,7 @@ def member(options: WorkerOptions, came: Callable[[], object], went: Callable[[]
     def run() -> None:
         consumer.subscribe(assigned, revoked, revoked)
         while not ended.is_set():
-            consumer.messages(lambda partition: None)
+            consumer.messages(lambda partition: None, 100)
         consumer.close()
 
     thread = threading.Thread(target=run)

@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from typing import Any
 
 from smart_sentry.errors import StoreUnavailable
@@ -16,6 +17,9 @@ from smart_sentry.worker.partition import PartitionPlant
 from smart_sentry.worker.waiting import Pauses, Standstill
 
 _log = logging.getLogger(__name__)
+_HAND_OVER_PATIENCE_S = 5.0
+"""For the database to store what a partition still has, while nobody reads it. The fence keeps its former owner from storing
+anything once it has another."""
 
 
 class Assignment:
@@ -27,17 +31,20 @@ class Assignment:
         open_partition: the plant of a partition, which it then owns.
         consumer: reads them. metrics: told of them.
         standstill: of the worker.
-        settle: stores everything that was judged, and counts it.
+        settle: waits so many seconds until everything that was judged is stored, and says whether it is.
+        settle_patiently: waits for it as long as it takes; false where the worker was told to stop before.
+        save: stores the state of a partition, once everything is stored.
         stop: set where the worker was told to stop: nothing is waited for any more.
     """
 
     def __init__(
         self, topic: str, plants: dict[int, PartitionPlant], open_partition: Callable[[int], PartitionPlant],
-        consumer: GroupConsumer, metrics: WorkerMetrics, standstill: Standstill, settle: Callable[[], None],
-        stop: threading.Event,
+        consumer: GroupConsumer, metrics: WorkerMetrics, standstill: Standstill, settle: Callable[[float], bool],
+        settle_patiently: Callable[[], bool], save: Callable[[PartitionPlant], Future[None]], stop: threading.Event,
     ) -> None:  # fmt: skip
         self._topic, self._plants, self._open, self._consumer = topic, plants, open_partition, consumer
-        self._metrics, self._standstill, self._settle, self._stop = metrics, standstill, settle, stop
+        self._metrics, self._standstill, self._stop = metrics, standstill, stop
+        self._settle, self._settle_patiently, self._save = settle, settle_patiently, save
 
     def come(self, consumer: Any, partitions: list[Any]) -> None:
         """Kafka's client has been given partitions: they are opened, and read from where the database stands.
@@ -84,29 +91,39 @@ class Assignment:
         for place in partitions:
             if (plant := self._plants.pop(place.partition, None)) is not None:
                 plant.lost = True
-        self._settle()
+        self._settle(_HAND_OVER_PATIENCE_S)
         for place in partitions:
             self._metrics.left(place.partition)
         consumer.incremental_unassign(partitions)
 
     def leave(self, partitions: Sequence[int]) -> None:
-        """Stores the state of partitions, so that their next owner goes on at once, and forgets them."""
-        self._settle()
-        for partition in partitions:
-            plant = self._plants.pop(partition, None)
-            self._metrics.left(partition)
-            if plant is None or plant.lost:
-                continue
+        """Stores the state of partitions, so that their next owner goes on at once, and forgets them.
+
+        A database that takes its time is not waited for: the next owner then reads again what is not stored.
+        """
+        until = time.monotonic() + _HAND_OVER_PATIENCE_S
+        settled = self._settle(_HAND_OVER_PATIENCE_S)
+        leaving = [(place, plant) for place in partitions if (plant := self._plants.pop(place, None)) is not None]
+        saving = [(place, self._save(plant)) for place, plant in leaving if settled and not plant.lost]
+        for place, saved in saving:
             try:
-                plant.save_now()
+                saved.result(max(until - time.monotonic(), 0.0))
             except (StoreUnavailable, Fenced) as problem:
-                _log.warning("%s[%d]: the next owner reads some messages again: %s", self._topic, partition, problem)
+                _log.warning("%s[%d]: the next owner reads some messages again: %s", self._topic, place, problem)
+            except TimeoutError:
+                settled = False
+        for place, plant in leaving:
+            if not (settled or plant.lost):
+                told = "%s[%d]: the database takes its time: the next owner reads again what it does not store"
+                _log.warning(told, self._topic, place)
+            plant.lost = True  # whatever of it is still on its way is stored by nobody else
+        for partition in partitions:
+            self._metrics.left(partition)
 
     def restore_lost(self) -> None:
         """Reads the state of lost partitions again, which go on from there; the worker stands still until all of them do."""
-        if not self._lost():
+        if not self._lost() or not self._settle_patiently():
             return
-        self._settle()
         pauses = Pauses(self._stop)
         with self._standstill.of(len(self._plants)):
             while self._lost() and not self._stop.is_set():

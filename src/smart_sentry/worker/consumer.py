@@ -21,8 +21,6 @@ _log = logging.getLogger(__name__)
 GROUP = "smart-sentry-workers"
 SENDERS_CLOCK = TIMESTAMP_CREATE_TIME
 """Kind of a message's time: its sender's, not the broker's."""
-MOST_MESSAGES = 5000
-"""Of one batch."""
 _WAIT_S, _CYCLE_S, _ANSWER_S, _SHORT_ANSWER_S = 0.1, 0.02, 10.0, 1.0
 """For a first message; from one batch to the next; for an answer of Kafka, and for one that is not needed."""
 _HEARTBEAT_MS = 500
@@ -105,12 +103,13 @@ class GroupConsumer:
         """Joins the group; the callbacks are called within `messages` and `show_life`."""
         self._consumer.subscribe([self._topic], on_assign=assigned, on_revoke=revoked, on_lost=lost)
 
-    def messages(self, owner_of: Callable[[int], object]) -> Brought:
+    def messages(self, owner_of: Callable[[int], object], most: int) -> Brought:
         """Comes back at once when a message has come, with what comes right after it; empty after a while.
 
         Args:
             owner_of: partition -> whoever reads it now. A message of a partition that changed hands while more were
                 gathered is left out: the new owner reads it again from where it stands.
+            most: messages that may come together.
         """
         first = self._consumer.poll(_WAIT_S)
         if first is None:
@@ -118,7 +117,7 @@ class GroupConsumer:
         began, partition = time.perf_counter(), int(first.partition() or 0)
         owner = owner_of(partition)
         patience = min(max(self._next_s - began, 0.0), _CYCLE_S)
-        found = list(self._consumer.consume(MOST_MESSAGES - 1, patience))
+        found = list(self._consumer.consume(most - 1, patience))
         self._next_s = time.perf_counter() + _CYCLE_S
         if owner_of(partition) is owner:
             found.insert(0, first)

@@ -201,7 +201,7 @@ class PartitionPlant(Plant):
             StoreUnavailable, Fenced.
         """
         with self.lock, self.store.transaction() as batch:
-            if self.caught_up:
+            if self.caught_up and not self.lost:
                 self.save(batch)
 
     def save(self, batch: Batch) -> None:

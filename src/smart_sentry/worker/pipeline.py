@@ -37,20 +37,25 @@ class Job:
         partition, plant: whose it is.
         read: what it came to.
         refused: (refusals of `read`,) the messages that are no readings.
+        messages: how many there are.
         newest: time of the newest message, seconds since 1970 UTC.
+        begun: when it was read, by `time.monotonic`.
     """
 
     partition: int
     plant: PartitionPlant
     read: Read
     refused: Sequence[Timed]
+    messages: int
     newest: float
+    begun: float
 
     @classmethod
     def of(cls, partition: int, plant: PartitionPlant, messages: Sequence[Timed], read: Read) -> Job:
         """The job of messages, at least one, that were read."""
         refused = [messages[one.position] for one in read.refusals]
-        return cls(partition, plant, read, refused, messages[-1].timestamp()[1] / 1000.0)
+        newest = messages[-1].timestamp()[1] / 1000.0
+        return cls(partition, plant, read, refused, len(messages), newest, time.monotonic())
 
 
 class Pipeline:
@@ -91,9 +96,9 @@ class Pipeline:
         """Whether more than the batch that came last is on its way."""
         return sum(not done.done() for _, done in self._jobs) > 1
 
-    def drain(self) -> None:
-        """Waits until every job is done: nobody works on the state of any partition then."""
-        wait([done for _, done in self._jobs])
+    def save(self, plant: PartitionPlant) -> Future[None]:
+        """Stores the state of a partition after the jobs at hand; see first that they are done."""
+        return self._storing.submit(plant.save_now)
 
     def settled(self) -> list[tuple[Job, Future[Taken]]]:
         """Jobs that were done since this was asked last, in their order; a job that failed keeps what it raised."""

@@ -23,8 +23,9 @@ from smart_sentry.stores.stream_partitions import Fenced
 from smart_sentry.stores.throughput import Throughput
 from smart_sentry.stream.producer import NotDelivered, Producer
 from smart_sentry.worker.assignment import Assignment
+from smart_sentry.worker.batch_size import FULL, BatchSize
 from smart_sentry.worker.chores import Chores
-from smart_sentry.worker.consumer import MOST_MESSAGES, SENDERS_CLOCK, GroupConsumer, WorkerOptions
+from smart_sentry.worker.consumer import SENDERS_CLOCK, GroupConsumer, WorkerOptions
 from smart_sentry.worker.lag import Lag
 from smart_sentry.worker.messages import Timed
 from smart_sentry.worker.metrics import DATABASE, DECODE, KAFKA, POLL, WorkerMetrics
@@ -66,14 +67,15 @@ class Worker:
         self._topic, self.metrics, self._give_up = topic, metrics or WorkerMetrics(), give_up
         self._stop, self.ended = threading.Event(), threading.Event()
         self._clock_seen = self._last_was_full = False
-        self.tally = Tally(topic, self.metrics, record)
+        self.tally, self._batch_size = Tally(topic, self.metrics, record), BatchSize()
         self._plants: dict[int, PartitionPlant] = {}
         self._pipeline = Pipeline(dead_letters, options.dead_letters, self.metrics)
         self._consumer = GroupConsumer(options, partial(self.metrics.answers, KAFKA))
         self._lag = Lag(self._consumer, self._plants, self.tally)
         self._standstill = Standstill(self._consumer, self.metrics, self._lag)
         self._assignment = Assignment(
-            topic, self._plants, open_partition, self._consumer, self.metrics, self._standstill, self._settle_all, self._stop
+            topic, self._plants, open_partition, self._consumer, self.metrics, self._standstill, self._settle_within,
+            self._settle_patiently, self._pipeline.save, self._stop,
         )  # fmt: skip
         self._chores = Chores(
             topic, self._plants, self._settle_patiently, self._pipeline.is_busy, self._assignment.restore_lost, model
@@ -126,8 +128,8 @@ class Worker:
     def _work(self) -> None:
         if not self._last_was_full:
             self._pipeline.wait_for_room(_PATIENT_S, MOST_SMALL_WAITING)
-        brought = self._consumer.messages(self._plants.get)
-        self._last_was_full = len(brought.messages) >= MOST_MESSAGES
+        brought = self._consumer.messages(self._plants.get, self._batch_size.most)
+        self._last_was_full = len(brought.messages) >= FULL
         plants = dict(self._plants)
         if brought.messages:
             self.metrics.took(POLL, brought.seconds)
@@ -179,13 +181,14 @@ class Worker:
                 self._standstill.show_life(len(self._plants))
         return room
 
-    def _settle_all(self) -> None:
-        """Waits until everything that was judged is stored, and counts it."""
-        self._pipeline.drain()
+    def _settle_within(self, seconds: float) -> bool:
+        """Waits so long until everything that was judged is stored, counts what is, and says whether it is all."""
+        settled = self._pipeline.wait_for_room(seconds, 1)
         self._settle()
+        return settled
 
     def _settle_patiently(self) -> bool:
-        """Does so, too, and keeps its place in the group meanwhile; false where the worker was told to stop before."""
+        """Waits as long as it takes, keeping its place in the group; false where the worker was told to stop before."""
         settled = self._wait_for_room(1, _PATIENT_WITH_ALL_S)
         self._settle()
         return settled
@@ -207,7 +210,9 @@ class Worker:
             else:
                 self.metrics.answers(DATABASE, True)
                 self.tally.batch(job.partition, job.read, taken, time.time() - job.newest)
-                self.tally.lag(job.partition, self._consumer.tell(job.partition, job.read.next_offset))
+                self._batch_size.stored(job.messages, time.monotonic() - job.begun)
+                if self._plants.get(job.partition) is job.plant:
+                    self.tally.lag(job.partition, self._consumer.tell(job.partition, job.read.next_offset))
 
 
 def _by_partition(messages: Sequence[Any]) -> dict[int, Sequence[Timed]]:

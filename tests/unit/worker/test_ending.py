@@ -95,7 +95,7 @@ def test_next_batch_after_a_small_one_is_asked_for_once_at_most_one_is_on_its_wa
     its._plants.clear()
     its._last_was_full = last_was_full
 
-    def brought(_owner_of: object) -> Brought:
+    def brought(_owner_of: object, _most: int) -> Brought:
         may_be_asked.append(plant.given_up.is_set())
         return Brought([], 0.0)
 
@@ -132,7 +132,7 @@ def test_batch_after_one_that_was_not_stored_sends_no_dead_letters(monkeypatch: 
     pipeline = Pipeline(dead_letters, "dead-letters", WorkerMetrics())
     plant.lost = True
     pipeline.submit(job(plant, Refusal(0, Reason.EMPTY, "nothing")))
-    pipeline.drain()
+    assert pipeline.wait_for_room(5.0, 1)
     ((_, stored),) = pipeline.settled()
     assert isinstance(stored.exception(), StateIsLost)
     assert sent == []

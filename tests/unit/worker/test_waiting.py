@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import Future
 
 import pytest
 
@@ -78,8 +79,13 @@ def test_lost_partitions_are_read_again_from_where_the_database_stands_and_other
     lag = Lag(consumer, plants, Tally("readings", metrics, None))  # type: ignore[arg-type]
     standstill = Standstill(consumer, metrics, lag)  # type: ignore[arg-type]
     settled = list[str]()
+
+    def settle() -> bool:
+        settled.append("all")
+        return True
+
     assignment = Assignment(
-        "readings", plants, lambda _: None, consumer, metrics, standstill, lambda: settled.append("all"), stop,  # type: ignore[arg-type, return-value]
+        "readings", plants, lambda _: None, consumer, metrics, standstill, lambda _: True, settle, lambda _: Future(), stop,  # type: ignore[arg-type, return-value]
     )  # fmt: skip
     assignment.restore_lost()
     assert settled == ["all"]
