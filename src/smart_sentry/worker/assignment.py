@@ -18,8 +18,8 @@ from smart_sentry.worker.waiting import Pauses, Standstill
 
 _log = logging.getLogger(__name__)
 _HAND_OVER_PATIENCE_S = 5.0
-"""For the database to store what a partition still has, while nobody reads it. The fence keeps its former owner from storing
-anything once it has another."""
+"""For the database to store what a partition still has, and again for its state, while nobody reads it. The fence keeps its
+former owner from storing anything once it has another."""
 
 
 class Assignment:
@@ -101,13 +101,12 @@ class Assignment:
 
         A database that takes its time is not waited for: the next owner then reads again what is not stored.
         """
-        until = time.monotonic() + _HAND_OVER_PATIENCE_S
         settled = self._settle(_HAND_OVER_PATIENCE_S)
         leaving = [(place, plant) for place in partitions if (plant := self._plants.pop(place, None)) is not None]
         saving = [(place, self._save(plant)) for place, plant in leaving if settled and not plant.lost]
         for place, saved in saving:
             try:
-                saved.result(max(until - time.monotonic(), 0.0))
+                saved.result(_HAND_OVER_PATIENCE_S)
             except (StoreUnavailable, Fenced) as problem:
                 _log.warning("%s[%d]: the next owner reads some messages again: %s", self._topic, place, problem)
             except TimeoutError:
@@ -116,7 +115,7 @@ class Assignment:
             if not (settled or plant.lost):
                 told = "%s[%d]: the database takes its time: the next owner reads again what it does not store"
                 _log.warning(told, self._topic, place)
-            plant.lost = True  # whatever of it is still on its way is stored by nobody else
+            plant.lost = True  # a save that still waits for its turn is not begun
         for partition in partitions:
             self._metrics.left(partition)
 
