@@ -37,7 +37,7 @@ _PAST_MINUTES, _MOST_READINGS = "15", "10000"
 def page() -> None:
     """Draws the asset that the address names: /asset?asset=NAME."""
     view = session.plant().view()
-    assets, name = view.assets, st.query_params.get("asset")
+    assets, name = view.assets, st.query_params.get("asset") or None
     if name is not None and name not in assets and view.link.state == LinkState.CONNECTING:
         st.info("Waiting for the live feed.", icon=":material/hourglass_empty:")
         _wait_for(name)

@@ -53,6 +53,7 @@ class ConditionState(NamedTuple):
         clock: seconds of its newest observation, -inf before the first.
         heard: seconds at which that one came, by the clock of who received it; NaN where nobody says.
         score: newest known score, NaN before the first.
+        severity: newest known severity that does not follow from the score, 0..1; NaN before the first.
         history: last observations as bits, the newest lowest.
         since: seconds since when k of n hold, NaN while they do not.
         clear_due: seconds at which the off-delay ends, inf while none runs.
@@ -64,6 +65,7 @@ class ConditionState(NamedTuple):
     clock: FloatArray
     heard: FloatArray
     score: FloatArray
+    severity: FloatArray
     history: IntArray
     since: FloatArray
     clear_due: FloatArray
@@ -74,9 +76,9 @@ class ConditionState(NamedTuple):
     @classmethod
     def empty(cls, alarms: int) -> ConditionState:
         return cls(
-            np.full(alarms, -np.inf), np.full(alarms, np.nan), np.full(alarms, np.nan), np.zeros(alarms, dtype=np.int64),
-            np.full(alarms, np.nan), np.full(alarms, np.inf), np.full(alarms, np.inf), np.zeros(alarms, dtype=np.bool_),
-            np.zeros(alarms, dtype=np.bool_),
+            np.full(alarms, -np.inf), np.full(alarms, np.nan), np.full(alarms, np.nan), np.full(alarms, np.nan),
+            np.zeros(alarms, dtype=np.int64), np.full(alarms, np.nan), np.full(alarms, np.inf), np.full(alarms, np.inf),
+            np.zeros(alarms, dtype=np.bool_), np.zeros(alarms, dtype=np.bool_),
         )  # fmt: skip
 
     def grown(self, alarms: int) -> ConditionState:
@@ -93,8 +95,9 @@ class ConditionState(NamedTuple):
 
 @njit(cache=True, nogil=True)
 def watch(
-    start: int, slots: Any, seconds: Any, scores: Any, flags: Any, phases: Any, maintenance: Any, rule: Any, state: Any
-) -> tuple[int, int]:
+    start: int, slots: Any, seconds: Any, scores: Any, severities: Any, flags: Any, phases: Any, maintenance: Any,
+    rule: Any, state: Any,
+) -> tuple[int, int]:  # fmt: skip
     """Takes observations from row `start` on until one changes something.
 
     Args:
@@ -102,6 +105,7 @@ def watch(
         slots: (rows,) alarms.
         seconds: (rows,) an observation older than the alarm's newest one is passed over, as is one without a time.
         scores: (rows,) multiples of the limit; NaN without a flag says nothing.
+        severities: (rows,) 0..1; NaN says nothing.
         flags: (rows,) whether the observation speaks for the alarm.
         phases: (rows,) indices into `rule.suppressing`.
         maintenance: (rows,) whether the machine is being worked on.
@@ -122,6 +126,8 @@ def watch(
         state.clock[slot] = now
         if not np.isnan(scores[row]):
             state.score[slot] = min(max(scores[row], -_HIGHEST_SCORE), _HIGHEST_SCORE)
+        if not np.isnan(severities[row]):
+            state.severity[slot] = severities[row]
         change = NOTHING
         suppressed = maintenance[row] or rule.suppressing[phases[row]]
         if suppressed != state.suppressed[slot]:

@@ -8,7 +8,7 @@ from smart_sentry.assets import AlarmRules
 from smart_sentry.contracts.alarms import SYSTEM, AlarmEvent, AlarmPriority, AlarmState, AlarmStatus, AlarmTransition
 from smart_sentry.health.alarm_conditions import CLEARED, RAISED, RELEASED, SUPPRESSED, ConditionState
 from smart_sentry.health.alarm_memory import AlarmMemory
-from smart_sentry.health.alarm_states import MOVES, allowed_actions, priority_of
+from smart_sentry.health.alarm_states import MOVES, allowed_actions, priority_of, severity_of
 
 _OUTSIDE = (AlarmState.NORMAL, AlarmState.SHELVED, AlarmState.OUT_OF_SERVICE)
 _URGENCY = {priority: place for place, priority in enumerate(AlarmPriority)}
@@ -28,7 +28,7 @@ class AlarmLives:
 
     def add(self, asset_id: str, key: str) -> int:
         """A new alarm, normal so far; returns its number."""
-        self.memories.append(AlarmMemory(asset_id, key, priority=self.priority_by(math.nan)))
+        self.memories.append(AlarmMemory(asset_id, key, priority=self.priority_by(math.nan, math.nan)))
         if len(self.memories) > len(self.conditions.clock):
             self.conditions = self.conditions.grown(2 * len(self.memories))
         return len(self.memories) - 1
@@ -100,7 +100,7 @@ class AlarmLives:
         score = float(self.conditions.score[slot])
         if event is not AlarmEvent.COMMENTED:
             if to_state is AlarmState.UNACKNOWLEDGED:
-                risen = self.priority_by(score)
+                risen = self.priority_by(score, float(self.conditions.severity[slot]))
                 if from_state in _OUTSIDE:
                     alarm.occurrence, alarm.priority = alarm.occurrence + 1, risen
                 alarm.priority = max(alarm.priority, risen, key=_URGENCY.__getitem__)
@@ -118,9 +118,11 @@ class AlarmLives:
             alarm.priority, None if math.isnan(score) else score,
         )  # fmt: skip
 
-    def priority_by(self, score: float) -> AlarmPriority:
-        """The policy's priority for an alarm that rises at this score."""
-        return priority_of(score) if self.rules.priority == "severity" else AlarmPriority(self.rules.priority)
+    def priority_by(self, score: float, severity: float) -> AlarmPriority:
+        """The policy's priority for an alarm that rises at this score, and this severity if it is known (NaN: it is not)."""
+        if self.rules.priority != "severity":
+            return AlarmPriority(self.rules.priority)
+        return priority_of(severity_of(score) if math.isnan(severity) else severity)
 
     def status(self, slot: int) -> AlarmStatus:
         """Where an alarm stands."""

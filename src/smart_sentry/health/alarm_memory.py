@@ -11,7 +11,8 @@ from smart_sentry.contracts.alarms import AlarmPriority, AlarmState
 from smart_sentry.health.alarm_conditions import ConditionState
 
 _NEVER = {
-    "clock": -math.inf, "heard": math.nan, "score": math.nan, "since": math.nan, "clear_due": math.inf, "timer": math.inf,
+    "clock": -math.inf, "heard": math.nan, "score": math.nan, "severity": math.nan, "since": math.nan, "clear_due": math.inf,
+    "timer": math.inf,
 }  # fmt: skip
 """What null stands for, array by array: JSON has no infinity."""
 

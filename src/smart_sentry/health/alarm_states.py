@@ -60,11 +60,19 @@ def allowed_actions(state: AlarmState, unread: bool) -> tuple[AlarmAction, ...]:
     return (*acknowledge, *_ALLOWED[state], AlarmAction.COMMENT)
 
 
-def priority_of(score: float) -> AlarmPriority:
-    """Priority by the severity of `degradation.severity`; LOW where there is no score.
+def severity_of(score: float) -> float:
+    """Severity of one score as of `degradation.severity`, in 0..1; 0 where there is no score.
 
-    >>> [priority_of(score).value for score in (1.0, 2.0, 3.0, 7.0, float("nan"))]
-    ['LOW', 'MEDIUM', 'HIGH', 'CRITICAL', 'LOW']
+    >>> [severity_of(score) for score in (1.0, 3.0, float("inf"), float("nan"))]
+    [0.0, 0.5, 1.0, 0.0]
     """
-    severe = 1.0 if np.isposinf(score) else float(severity(np.array([score]))[0])
+    return 1.0 if np.isposinf(score) else float(severity(np.array([score]))[0])
+
+
+def priority_of(severe: float) -> AlarmPriority:
+    """Priority by a severity in 0..1.
+
+    >>> [priority_of(severe).value for severe in (0.0, 0.25, 0.5, 0.75, 1.0)]
+    ['LOW', 'MEDIUM', 'HIGH', 'CRITICAL', 'CRITICAL']
+    """
     return tuple(AlarmPriority)[int(np.searchsorted(_PRIORITY_SEVERITIES, severe, side="right"))]

@@ -70,6 +70,7 @@ class AlarmBook:
     def observe(
         self, slots: IntArray, seconds: FloatArray, score: FloatArray, flag: BoolArray | None = None,
         phase: IntArray | None = None, maintenance: BoolArray | None = None, received: FloatArray | None = None,
+        severity: FloatArray | None = None,
     ) -> list[AlarmTransition]:  # fmt: skip
         """Takes observations in arrival order, one a step and alarm; k of n counts them.
 
@@ -81,6 +82,8 @@ class AlarmBook:
             phase: (rows,) indices into `phases.PHASES`; None: unknown.
             maintenance: (rows,) whether the machine is being worked on; None: it is not.
             received: (rows,) when each came, seconds by the clock that `advance_silent` is told; None: nobody says.
+            severity: (rows,) 0..1, by which an alarm gets its priority where the score does not tell how bad it is; NaN says
+                nothing; None: the score tells.
 
         Returns:
             Transitions in the order of the rows.
@@ -91,6 +94,7 @@ class AlarmBook:
         rows = len(slots)
         scores = _column(score, np.float64, rows)
         flags = _column(scores >= 1.0 if flag is None else flag, np.bool_, rows)
+        severities = _column(np.full(rows, np.nan) if severity is None else severity, np.float64, rows)
         phases = _column(np.full(rows, _UNKNOWN) if phase is None else phase, np.int64, rows)
         at_work = _column(np.zeros(rows, dtype=np.bool_) if maintenance is None else maintenance, np.bool_, rows)
         times, slots = _column(seconds, np.float64, rows), _column(slots, np.int64, rows)
@@ -102,7 +106,7 @@ class AlarmBook:
         row = 0
         while row < rows:
             row, change = conditions.watch(
-                row, slots, times, scores, flags, phases, at_work, self._rule, self._lives.conditions
+                row, slots, times, scores, severities, flags, phases, at_work, self._rule, self._lives.conditions
             )
             if change == conditions.NOTHING:
                 break

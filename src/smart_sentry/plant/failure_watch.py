@@ -24,6 +24,7 @@ class FailureWatch(Watch):
     """What is remembered of the assets of a model's type.
 
     The score is the failure probability over the model's threshold; the alarm needs k of n readings, as the model was evaluated.
+    A probability ends at 1, so it does not tell how bad it is: an alarm's priority is by the life that is left.
     A reading of which a sensor is silent or impossible is not judged, and the model's windows do not see it.
 
     Args:
@@ -125,6 +126,9 @@ class FailureWatch(Watch):
         return "not judged, sensor: " + ", ".join(
             f"{self.asset_type.signal_names[i]} {FLAWS[flaws[i]]}" for i in bad[:3]
         )
+
+    def _severity(self, judged: Judged, steps: IntArray) -> FloatArray:
+        return judged.degradation[steps]
 
     def _forget(self, asset_id: str | None) -> None:
         if asset_id is None:

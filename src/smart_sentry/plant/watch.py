@@ -228,13 +228,17 @@ class Watch(ABC):
         slots = self.alarms.slots_of_key(observed, self._key)
         found = self.alarms.observe(
             slots, seconds[steps], judged.score[steps], judged.flag[steps], judged.phase[steps],
-            None if at_work is None else at_work[steps], received[steps],
+            None if at_work is None else at_work[steps], received[steps], self._severity(judged, steps),
         )  # fmt: skip
         ahead = seconds - received > CLOCK_AHEAD_SECONDS
         if not (self._troubled or np.count_nonzero(flaws) or np.count_nonzero(ahead)):
             return found
         bad = np.column_stack([flaws != GOOD, ahead])
         return found + self._observe_sensors(asset_ids, seconds, received, judged.phase, bad, at_work)
+
+    def _severity(self, judged: Judged, steps: IntArray) -> FloatArray | None:
+        """(steps,) 0..1, how bad it is; None: the score tells."""
+        return None
 
     def _at_work(self, asset_ids: Sequence[str], received: FloatArray) -> BoolArray | None:
         """(rows,) whether people worked on the machine when the reading came; None: on no machine at all."""

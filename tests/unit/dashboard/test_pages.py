@@ -276,6 +276,12 @@ def test_one_file_of_a_kind_is_kept_and_offered_for_the_asset_that_it_is_of(serv
     assert [key for key in test.session_state if key.startswith("file_")] == ["file_history"]
 
 
+def test_address_without_the_name_of_an_asset_asks_for_one(service: httpx.Client) -> None:
+    for test in (opened(asset_page), opened(asset_page, asset="")):
+        assert not test.warning
+        assert "Choose an asset" in test.info[0].value
+
+
 def test_models_and_alarm_figures_are_drawn(service: httpx.Client) -> None:
     assert "model" in opened(models_page).info[-1].value  # no champion is packaged here, and the page says so
     page = html_of(opened(kpi_page))

@@ -285,6 +285,46 @@ def test_fixed_priority_does_not_follow_the_score() -> None:
     assert observe(book_of(priority="HIGH"), 0, 50.0)[0].priority is AlarmPriority.HIGH
 
 
+def observe_severity(book: AlarmBook, first: float, *severities: float, score: float = 1.1) -> list[AlarmTransition]:
+    rows = len(severities)
+    return book.observe(
+        np.zeros(rows, dtype=np.int64), first + np.arange(rows), np.full(rows, score), severity=np.array(severities)
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("severity", "expected"),
+    [(0.0, "LOW"), (0.24, "LOW"), (0.25, "MEDIUM"), (0.5, "HIGH"), (0.75, "CRITICAL"), (1.0, "CRITICAL"), (NAN, "LOW")],
+)
+def test_priority_is_by_a_severity_where_it_is_known(severity: float, expected: str) -> None:
+    assert observe_severity(book_of(), 0, severity)[0].priority.value == expected
+
+
+def test_severity_that_is_not_known_for_once_stays_as_it_was() -> None:
+    assert observe_severity(book_of(needed=2, window=2), 0, 0.6, NAN)[0].priority is AlarmPriority.HIGH
+
+
+def test_fixed_priority_does_not_follow_the_severity() -> None:
+    assert observe_severity(book_of(priority="LOW"), 0, 1.0)[0].priority is AlarmPriority.LOW
+
+
+def test_re_alarm_takes_the_severity_of_its_time_however_observations_are_cut() -> None:
+    for cut in (1, 2, 3, 4):
+        book, severities = book_of(re_alarm_minutes=0.05), [0.3, 0.6, 0.6, 0.6, 0.9]  # raised again after 3 s
+        found = observe_severity(book, 0, *severities[:cut]) + observe_severity(book, cut, *severities[cut:])
+        assert [one.priority.value for one in found] == ["MEDIUM", "HIGH"]
+
+
+def test_book_of_an_older_version_without_severities_goes_on_by_the_score() -> None:
+    book = book_of(re_alarm_minutes=1)
+    observe(book, 0, 2.0)
+    kept = book.snapshot()
+    del kept["conditions"]["severity"]
+    again = book_of(re_alarm_minutes=1)
+    again.restore(kept)
+    assert again.advance(60.0)[0].priority is AlarmPriority.MEDIUM
+
+
 def test_shelf_hides_the_alarm_and_expires_into_what_stands_by_then() -> None:
     standing, gone, off = book_of(), book_of(), book_of()
     for book in (standing, gone, off):

@@ -112,6 +112,13 @@ def test_state_health_and_alarm_follow_from_the_model(tmp_path: Path, packaged_b
     with plant.store.view() as batch:
         [raised] = [one for one in batch.alarms.transitions(asset_id="engine_1") if one.event == "RAISED"]
     assert raised.time == pytest.approx(FLIGHT_S * (second + 1))
+    life = expected_of(packaged_bundle, table)["rul_cycles"][table[ASSET_COLUMN] == 1].to_numpy()[second]
+    used_up = 1 - min(life / ASSET_TYPE.failure.rul_cap_cycles, 1.0)
+    assert (
+        raised.priority
+        == ("LOW", "MEDIUM", "HIGH", "CRITICAL")[int(np.searchsorted([0.25, 0.5, 0.75], used_up, "right"))]
+    )
+    assert raised.priority != "LOW", "the tiny engines are near their end when their alarm rises"
     plant.store.close()
 
 
