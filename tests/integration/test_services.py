@@ -10,6 +10,7 @@ import sys
 import time
 import uuid
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import psycopg
@@ -22,6 +23,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 from services_fixture import PROGRAMS, Services, services, services_in  # noqa: F401
 
+from smart_sentry.config import Settings
 from smart_sentry.errors import ConfigurationError, ServerNotReady
 from smart_sentry.servers import free_port
 from smart_sentry.services import process
@@ -207,6 +209,20 @@ def test_service_that_runs_on_another_port_has_to_be_stopped_first(folder: Path)
             moved.start(moved.redis)
     finally:
         assert found.stop(found.redis) == ["Redis: stopped"]
+
+
+def test_kafka_runs_with_the_smallest_heap_that_the_settings_allow(folder: Path) -> None:
+    smallest = Settings.model_fields["kafka_heap_mb"].metadata[0].ge
+    found = services_in(folder)
+    kafka = replace(found.kafka, heap_mb=smallest)
+    try:
+        found.start(kafka)
+        admin = AdminClient({"bootstrap.servers": kafka.bootstrap, "log_level": 0})
+        admin.create_topics([NewTopic("small", 1, 1)])["small"].result(20)
+        send(kafka.bootstrap, "small", b"a reading")
+        assert first_message(kafka.bootstrap, "small") == b"a reading"
+    finally:
+        found.stop(kafka)
 
 
 def test_service_that_ends_at_once_names_its_log(folder: Path) -> None:

@@ -100,6 +100,7 @@ class Kafka:
             "broker.session.timeout.ms": 3000,  # a broker that was killed may come back after so long
             "broker.heartbeat.interval.ms": 500,
             "auto.create.topics.enable": "false",
+            "log.cleaner.dedupe.buffer.size": 8_388_608,  # its 128 MB in one piece may not be there in a small heap
             "group.initial.rebalance.delay.ms": 0,  # nobody else is about to join
             "offsets.topic.replication.factor": 1,
             "offsets.topic.num.partitions": 4,
