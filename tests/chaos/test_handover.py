@@ -135,7 +135,9 @@ def test_partition_goes_to_another_worker_although_the_database_hangs(services: 
             sender.close()
             wait_until(lambda: "takes its time" in found.log(0).read_text(), found)
             found.start_worker()
-            wait_until(lambda: "the next owner reads again" in found.log(0).read_text(), found)
+            wait_until(
+                lambda: "reads some messages again: the database takes its time" in found.log(0).read_text(), found
+            )
             wait_until(lambda: has_partitions(found, 1), found)
         wait_until(lambda: (found.taken() or 0) >= len(plan.messages), found)
         for worker in found.workers:

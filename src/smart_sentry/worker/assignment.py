@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from typing import Any
 
 from smart_sentry.errors import StoreUnavailable
@@ -102,19 +102,12 @@ class Assignment:
         A database that takes its time is not waited for: the next owner then reads again what is not stored.
         """
         settled = self._settle(_HAND_OVER_PATIENCE_S)
-        leaving = [(place, plant) for place in partitions if (plant := self._plants.pop(place, None)) is not None]
-        saving = [(place, self._save(plant)) for place, plant in leaving if settled and not plant.lost]
-        for place, saved in saving:
-            try:
-                saved.result(_HAND_OVER_PATIENCE_S)
-            except (StoreUnavailable, Fenced) as problem:
+        leaving = {place: plant for place in partitions if (plant := self._plants.pop(place, None)) is not None}
+        saving = {place: self._save(plant) for place, plant in leaving.items() if settled and not plant.lost}
+        wait(saving.values(), _HAND_OVER_PATIENCE_S)
+        for place, plant in leaving.items():
+            if not plant.lost and (problem := _why_unsaved(saving.get(place))):
                 _log.warning("%s[%d]: the next owner reads some messages again: %s", self._topic, place, problem)
-            except TimeoutError:
-                settled = False
-        for place, plant in leaving:
-            if not (settled or plant.lost):
-                told = "%s[%d]: the database takes its time: the next owner reads again what it does not store"
-                _log.warning(told, self._topic, place)
             plant.lost = True  # a save that still waits for its turn is not begun
         for partition in partitions:
             self._metrics.left(partition)
@@ -150,3 +143,14 @@ class Assignment:
             self._metrics.answers(DATABASE, False)
         where = {"topic": self._topic, "partition": partition}
         _log.error("%s[%d] waits: %s", self._topic, partition, problem, extra=where)
+
+
+def _why_unsaved(saved: Future[None] | None) -> str:
+    """Why the state of a partition is not stored; empty where it is."""
+    if saved is None or not saved.done():
+        return "the database takes its time"
+    try:
+        saved.result()
+    except (StoreUnavailable, Fenced) as problem:
+        return str(problem)
+    return ""
