@@ -118,9 +118,7 @@ class BaselineStack:
             self,
             **named,
             detectors=DetectorArrays(*(array[places] for array in wide.detectors)),  # type: ignore[arg-type]
-            forests=tuple(  # type: ignore[arg-type]
-                replace(forest, root=forest.root[places], limit=forest.limit[places]) for forest in wide.forests
-            ),
+            forests=(wide.forests[0].arranged(places), wide.forests[1].arranged(places)),
         )
 
     @property
@@ -164,9 +162,7 @@ class BaselineStack:
             regimes=more(self.regimes, np.nan),
             reach=more(self.reach, 0.0),
             detectors=DetectorArrays(*(more(array, False) for array in self.detectors)),
-            forests=tuple(  # type: ignore[arg-type]
-                replace(forest, root=more(forest.root, -1), limit=more(forest.limit, np.inf)) for forest in self.forests
-            ),
+            forests=(self.forests[0].grown(assets), self.forests[1].grown(assets)),
         )
 
     def expect(self, steps: Steps, phase: IntArray) -> Expected:

@@ -240,6 +240,7 @@ def score_steps(
     """
     channels = deviations.shape[1]
     whitened = np.empty(channels)
+    levels, log_spreads = np.empty((_LEVEL_RATES.size, channels)), np.empty((_SPREAD_RATES.size, channels))
     for row in range(slots.size):
         slot, phase, earlier = slots[row], phases[row], entered_from[row]
         if restarts[row] or last_phase[slot] != phase:
@@ -249,27 +250,31 @@ def score_steps(
         best, where = np.inf, 0
         if entering:
             _advance(slot, by_earlier[row], state)
-            best = _against_limit(slot, earlier, 0, state, detectors, whitened)
+            _read(slot, state, levels, log_spreads)
+            best = _against_limit(slot, earlier, 0, state, levels, log_spreads, detectors, whitened)
             _restart(slot, state)
         _advance(slot, deviations[row], state)
+        _read(slot, state, levels, log_spreads)
         for i in range(channels):
             if state.seen[slot, i] >= _SPREAD_FROM:
-                out.window[row, i] = _level(slot, _TEN, i, state)
-                out.window[row, channels + i] = _log_spread(slot, 0, i, state)
+                out.window[row, i] = levels[_TEN, i]
+                out.window[row, channels + i] = log_spreads[0, i]
         if not detectors.covered[slot, phase]:
             out.score[row], out.statistic[row] = np.nan, -1
             continue
         if entering:
-            best = min(best, _against_limit(slot, phase, 0, state, detectors, whitened))
+            best = min(best, _against_limit(slot, phase, 0, state, levels, log_spreads, detectors, whitened))
         else:
             best = -np.inf
             for which in range(_LEVEL_RATES.size + _SPREAD_RATES.size):
-                against = _against_limit(slot, phase, which, state, detectors, whitened)
+                against = _against_limit(slot, phase, which, state, levels, log_spreads, detectors, whitened)
                 if against > best:
                     best, where = against, which
         out.score[row], out.statistic[row] = best, where
         if best >= _EXPLAIN_FROM:
-            _effects(slot, phase, where, state, detectors, whitened, out.effect[row], out.moved[row])
+            _effects(
+                slot, phase, where, state, levels, log_spreads, detectors, whitened, out.effect[row], out.moved[row]
+            )
         if entering:
             _restart(slot, state)
 
@@ -293,58 +298,73 @@ def find_entries(slots: Any, phases: Any, restarts: Any, last_phase: Any, entere
 
 
 @njit(cache=True, nogil=True)
-def _against_limit(slot: int, phase: int, which: int, state: Any, detectors: Any, whitened: Any) -> float:
+def _read(slot: int, state: Any, levels: Any, log_spreads: Any) -> None:
+    """Fills (spans, channels) and (spread spans, channels): each is asked for several times, and its root and logarithm cost
+    more than all that is done with it.
+    """
+    for i in range(levels.shape[1]):
+        for k in range(_LEVEL_RATES.size):
+            levels[k, i] = _level(slot, k, i, state)
+        if state.seen[slot, i] >= _SPREAD_FROM:
+            for j in range(_SPREAD_RATES.size):
+                log_spreads[j, i] = _log_spread(slot, j, i, state)
+
+
+@njit(cache=True, nogil=True)
+def _against_limit(
+    slot: int, phase: int, which: int, state: Any, levels: Any, log_spreads: Any, detectors: Any, whitened: Any
+) -> float:
     """One statistic between its middle (0) and its limit (1)."""
-    levels = _LEVEL_RATES.size
-    if which < levels:
-        total = _whitened_level(slot, phase, which, state, detectors, whitened)
+    if which < _LEVEL_RATES.size:
+        total = _whitened_level(slot, phase, which, levels, detectors, whitened)
     else:
         total = 0.0
         for i in range(whitened.size):
-            total += _wider(slot, phase, which - levels, i, state, detectors) ** 2
+            total += _wider(slot, phase, which - _LEVEL_RATES.size, i, state, log_spreads, detectors) ** 2
     centre = detectors.centre[slot, phase, which]
     return float((np.cbrt(total / whitened.size) - centre) / (detectors.limit[slot, phase, which] - centre))
 
 
 @njit(cache=True, nogil=True)
-def _whitened_level(slot: int, phase: int, k: int, state: Any, detectors: Any, whitened: Any) -> float:
+def _whitened_level(slot: int, phase: int, k: int, levels: Any, detectors: Any, whitened: Any) -> float:
     """Sum of squares of the whitened, rescaled means; leaves them in `whitened`."""
     total = 0.0
     for row in range(whitened.size):
         value = 0.0
         for i in range(row + 1):
-            value += detectors.whiten[slot, phase, row, i] * _level(slot, k, i, state)
+            value += detectors.whiten[slot, phase, row, i] * levels[k, i]
         whitened[row] = value * detectors.level_scale[slot, phase, k, row]
         total += whitened[row] ** 2
     return float(total)
 
 
 @njit(cache=True, nogil=True)
-def _wider(slot: int, phase: int, j: int, i: int, state: Any, detectors: Any) -> float:
+def _wider(slot: int, phase: int, j: int, i: int, state: Any, log_spreads: Any, detectors: Any) -> float:
     """By how many standard deviations a channel's spread is above what it was in calibration; 0 below it."""
     if state.seen[slot, i] < _SPREAD_FROM:
         return 0.0
-    log = _log_spread(slot, j, i, state) - detectors.spread_mean[slot, phase, j, i]
+    log = log_spreads[j, i] - detectors.spread_mean[slot, phase, j, i]
     wider = log / np.sqrt(state.spread_weight[slot, j, i]) * detectors.spread_scale[slot, phase, j, i]
     return max(float(wider), 0.0)
 
 
 @njit(cache=True, nogil=True)
 def _effects(
-    slot: int, phase: int, which: int, state: Any, detectors: Any, whitened: Any, effect: Any, moved: Any
-) -> None:
-    channels, levels = whitened.size, _LEVEL_RATES.size
-    if which >= levels:
+    slot: int, phase: int, which: int, state: Any, levels: Any, log_spreads: Any, detectors: Any, whitened: Any, effect: Any,
+    moved: Any,
+) -> None:  # fmt: skip
+    channels, spread = whitened.size, which - _LEVEL_RATES.size
+    if spread >= 0:
         for i in range(channels):
-            effect[i] = _wider(slot, phase, which - levels, i, state, detectors) ** 2
-            moved[i] = np.sqrt(_variance(slot, which - levels, i, state)) if state.seen[slot, i] > 1 else 0.0
+            effect[i] = _wider(slot, phase, spread, i, state, log_spreads, detectors) ** 2
+            moved[i] = np.sqrt(_variance(slot, spread, i, state)) if state.seen[slot, i] > 1 else 0.0
         return
-    _whitened_level(slot, phase, which, state, detectors, whitened)
+    _whitened_level(slot, phase, which, levels, detectors, whitened)
     for i in range(channels):
         gradient = 0.0
         for row in range(i, channels):
             gradient += (
                 detectors.whiten[slot, phase, row, i] * detectors.level_scale[slot, phase, which, row] * whitened[row]
             )
-        effect[i] = gradient * _level(slot, which, i, state)
+        effect[i] = gradient * levels[which, i]
         moved[i] = state.level[slot, which, i]
