@@ -18,7 +18,7 @@ from smart_sentry.stream.messages import Form, Outgoing
 from smart_sentry.stream.producer import Producer
 from smart_sentry.stream.sources import Replay
 
-_SLICE_S = 0.05
+_SLICE_S = 0.01
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def send_replay(
 
 
 def _by_due_time(messages: list[Outgoing], due: NDArray[np.float64]) -> Iterator[tuple[float, list[Outgoing]]]:
-    """(seconds since the begin, messages due within the next 50 ms), in order: a sleep costs more than a message."""
+    """(seconds since the begin, messages due within the next 10 ms), in order: a sleep costs more than a message."""
     slices = np.floor(due / _SLICE_S)
     cuts = [0, *(np.flatnonzero(np.diff(slices)) + 1).tolist(), len(messages)]
     for begin, end in pairwise(cuts):
