@@ -15,18 +15,13 @@ from datetime import UTC, datetime
 from smart_sentry.plant.plant import Taken
 from smart_sentry.stream.dead_letters import dead_letter
 from smart_sentry.stream.producer import Producer
+from smart_sentry.worker.batch_size import MOST_WAITING
 from smart_sentry.worker.latency import alarm_latencies
 from smart_sentry.worker.messages import Timed
 from smart_sentry.worker.metrics import JUDGE, STORE, WorkerMetrics
 from smart_sentry.worker.partition import PartitionPlant, StateIsLost
 from smart_sentry.worker.pending import Pending
 from smart_sentry.worker.reader import Read
-
-MOST_WAITING = 4
-"""Batches that are on their way: memory stays bounded however slow the database is."""
-MOST_SMALL_WAITING = 2
-"""While batches are not full. What a batch costs however small it is (transaction, turns at Python's lock) is then much of what
-it costs: rather than to have four small ones on their way, messages wait in Kafka's client and become one."""
 
 
 @dataclass(frozen=True)

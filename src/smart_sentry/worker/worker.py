@@ -23,14 +23,14 @@ from smart_sentry.stores.stream_partitions import Fenced
 from smart_sentry.stores.throughput import Throughput
 from smart_sentry.stream.producer import NotDelivered, Producer
 from smart_sentry.worker.assignment import Assignment
-from smart_sentry.worker.batch_size import FULL, BatchSize
+from smart_sentry.worker.batch_size import MOST_WAITING, BatchSize, most_on_their_way
 from smart_sentry.worker.chores import Chores
 from smart_sentry.worker.consumer import SENDERS_CLOCK, GroupConsumer, WorkerOptions
 from smart_sentry.worker.lag import Lag
 from smart_sentry.worker.messages import Timed
 from smart_sentry.worker.metrics import DATABASE, DECODE, KAFKA, POLL, WorkerMetrics
 from smart_sentry.worker.partition import PartitionPlant, StateIsLost
-from smart_sentry.worker.pipeline import MOST_SMALL_WAITING, MOST_WAITING, Job, Pipeline
+from smart_sentry.worker.pipeline import Job, Pipeline
 from smart_sentry.worker.tally import Tally
 from smart_sentry.worker.waiting import Standstill
 
@@ -66,7 +66,7 @@ class Worker:
         topic = options.topic
         self._topic, self.metrics, self._give_up = topic, metrics or WorkerMetrics(), give_up
         self._stop, self.ended = threading.Event(), threading.Event()
-        self._clock_seen = self._last_was_full = False
+        self._clock_seen, self._last_had = False, 0
         self.tally, self._batch_size = Tally(topic, self.metrics, record), BatchSize()
         self._plants: dict[int, PartitionPlant] = {}
         self._pipeline = Pipeline(dead_letters, options.dead_letters, self.metrics)
@@ -126,10 +126,10 @@ class Worker:
             plant.lost = True
 
     def _work(self) -> None:
-        if not self._last_was_full:
-            self._pipeline.wait_for_room(_PATIENT_S, MOST_SMALL_WAITING)
+        if (most := most_on_their_way(self._last_had)) < MOST_WAITING:  # else the next one may be read meanwhile
+            self._pipeline.wait_for_room(_PATIENT_S, most)
         brought = self._consumer.messages(self._plants.get, self._batch_size.most)
-        self._last_was_full = len(brought.messages) >= FULL
+        self._last_had = len(brought.messages)
         plants = dict(self._plants)
         if brought.messages:
             self.metrics.took(POLL, brought.seconds)

@@ -11,11 +11,12 @@ import pytest
 from smart_sentry.errors import StoreUnavailable
 from smart_sentry.stream.messages import Reason, Refusal
 from smart_sentry.stream.producer import Producer
+from smart_sentry.worker.batch_size import FULL, MOST_WAITING, SMALL
 from smart_sentry.worker.consumer import Brought, WorkerOptions
 from smart_sentry.worker.metrics import WorkerMetrics
 from smart_sentry.worker.partition import StateIsLost
 from smart_sentry.worker.pending import Pending
-from smart_sentry.worker.pipeline import MOST_SMALL_WAITING, MOST_WAITING, Job, Pipeline
+from smart_sentry.worker.pipeline import Job, Pipeline
 from smart_sentry.worker.reader import Read
 from smart_sentry.worker.worker import Worker
 
@@ -86,27 +87,28 @@ def test_worker_that_waits_for_room_looks_whether_it_was_told_to_stop() -> None:
     its._consumer.close()
 
 
-@pytest.mark.parametrize("last_was_full", [False, True])
-def test_next_batch_after_a_small_one_is_asked_for_once_at_most_one_is_on_its_way(
-    monkeypatch: pytest.MonkeyPatch, last_was_full: bool
+@pytest.mark.parametrize(("last_had", "at_once"), [(0, 0), (SMALL - 1, 0), (SMALL, 1), (FULL - 1, 1), (FULL, 3)])
+def test_next_batch_is_asked_for_at_once_with_fewer_on_their_way_the_smaller_the_last_one_was(
+    monkeypatch: pytest.MonkeyPatch, last_had: int, at_once: int
 ) -> None:
     plant, may_be_asked = Hanging(), list[bool]()
     its = worker(plant)
     its._plants.clear()
-    its._last_was_full = last_was_full
 
     def brought(_owner_of: object, _most: int) -> Brought:
         may_be_asked.append(plant.given_up.is_set())
         return Brought([], 0.0)
 
     monkeypatch.setattr(its._consumer, "messages", brought)
-    its._pipeline.submit(job(plant))
+    for _ in range(at_once):
+        its._pipeline.submit(job(plant))
+    its._last_had = last_had
     its._work()
-    its._pipeline.submit(job(plant))
-    its._last_was_full = last_was_full
+    its._pipeline.submit(job(plant))  # one too many: its end is waited for, but not after a full batch
+    its._last_had = last_had
     threading.Timer(0.3, plant.given_up.set).start()
     its._work()
-    assert may_be_asked == [False, not last_was_full]
+    assert may_be_asked == [False, last_had < FULL]
     its._pipeline.close()
     its._consumer.close()
 
@@ -116,12 +118,12 @@ def test_room_for_a_small_batch_is_there_once_all_that_are_too_many_are_done() -
     pipeline = Pipeline(Producer("127.0.0.1:1"), "dead-letters", WorkerMetrics())
     for _ in range(MOST_WAITING):
         pipeline.submit(job(plant))
-    assert not pipeline.wait_for_room(0.1, MOST_SMALL_WAITING)
-    for _, stored in list(pipeline._jobs)[: MOST_WAITING - MOST_SMALL_WAITING]:
+    assert not pipeline.wait_for_room(0.1, 2)
+    for _, stored in list(pipeline._jobs)[: MOST_WAITING - 2]:
         stored.set_exception(StateIsLost())
-    assert not pipeline.wait_for_room(0.1, MOST_SMALL_WAITING)  # two are on their way: one more would be the third
+    assert not pipeline.wait_for_room(0.1, 2)  # two are on their way: one more would be the third
     plant.given_up.set()
-    assert pipeline.wait_for_room(5.0, MOST_SMALL_WAITING)
+    assert pipeline.wait_for_room(5.0, 2)
     pipeline.close()
 
 
