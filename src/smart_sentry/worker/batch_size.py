@@ -6,7 +6,7 @@ FULL = 5000
 """Messages of a batch by which readings pile up; no batch is bounded to fewer."""
 MOST = 20_000
 SMALL = 2000
-"""Messages of a batch by which readings come in no faster than one batch after another is stored."""
+"""Messages of a batch up to which one after another is stored as fast as readings come."""
 MOST_WAITING = 4
 """Batches that are on their way: memory stays bounded however slow the database is."""
 _QUICK_S, _SLOW_S = 0.7, 1.5
