@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,6 +24,7 @@ from smart_sentry.detection.baseline import Baseline
 from smart_sentry.detection.calibration import GAP_FACTOR
 from smart_sentry.detection.stack import BaselineStack
 from smart_sentry.detection.statistics import Scored, StepState, find_entries, score_steps
+from smart_sentry.features.slots import empty_place, slots_of
 from smart_sentry.features.steps import StepMaker, Steps, channel_names
 from smart_sentry.health.degradation import accumulate
 from smart_sentry.health.explanations import RatioRange, in_words, ratio_ranges
@@ -34,7 +36,6 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
 
-_GONE = "\0gone:"
 _NONE, _CHANGE, _PAUSE = 0, 1, 2
 """What breaks a stretch: nothing, another phase, or a pause (also a maintenance and a new baseline)."""
 VOTE_FROM = 0.9
@@ -132,9 +133,9 @@ class ConditionMonitor:
 
     def slots(self, asset_ids: Sequence[str]) -> IntArray:
         """(rows,) numbers of assets; one that was never calibrated gets the next free number."""
-        slots = np.array([self._slot_of.setdefault(asset, len(self._slot_of)) for asset in asset_ids], dtype=np.int64)
-        while len(self._names) < len(self._slot_of):
-            self._names.append(list(self._slot_of)[len(self._names)])
+        slots = slots_of(asset_ids, self._slot_of)
+        if len(self._names) < len(self._slot_of):
+            self._names += islice(self._slot_of, len(self._names), None)
         return slots
 
     def assess(self, slots: IntArray, seconds: FloatArray, values: FloatArray) -> Condition:
@@ -260,8 +261,8 @@ class ConditionMonitor:
             self.asset_type, {name: its for name, its in self.baselines.items() if name != asset_id}
         )
         state = self.snapshot()
-        if asset_id in self._slot_of:  # its place stays empty: no other asset may inherit what is remembered there
-            state["names"][self._slot_of[asset_id]] = f"{_GONE}{asset_id}"
+        if (slot := self._slot_of.get(asset_id)) is not None:
+            state["names"][slot] = empty_place(slot)
         monitor.restore(state)
         return monitor
 

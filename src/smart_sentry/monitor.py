@@ -19,7 +19,7 @@ from smart_sentry.assets import ASSET_COLUMN, CYCLE_COLUMN
 from smart_sentry.bundle import Bundle
 from smart_sentry.contracts.failure import FailureAssessment
 from smart_sentry.features.pipeline import FeatureBatch
-from smart_sentry.features.slots import slots_of
+from smart_sentry.features.slots import empty_place, slots_of
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -137,8 +137,8 @@ class Monitor:
 
     def forget(self, asset_id: str) -> None:
         """Readings of this asset begin a new one from here on."""
-        if asset_id in self._slot_of:  # its place stays empty: no other asset may inherit what is remembered there
-            self._slot_of[f"\0gone:{len(self._slot_of)}"] = self._slot_of.pop(asset_id)
+        if (slot := self._slot_of.pop(asset_id, None)) is not None:
+            self._slot_of[empty_place(slot)] = slot
 
     def snapshot(self) -> dict[str, Any]:
         """A copy of the whole state; `restore` puts it back into a monitor of the same bundle."""

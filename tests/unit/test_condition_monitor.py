@@ -98,6 +98,30 @@ def test_readings_of_other_assets_change_nothing() -> None:
     np.testing.assert_array_equal(found.score[1::2], assess(strangers, asset="pump 2").score)
 
 
+def test_assets_behind_one_that_is_forgotten_again_and_again_keep_their_memories() -> None:
+    learnt = {name: baseline(seed=1, asset_id=name) for name in ("first", "again", "second", "third")}
+    monitor = ConditionMonitor(KIND, {"first": learnt["first"]})
+
+    def take(one: ConditionMonitor, asset: str, begin: int = 0) -> Condition:
+        return one.assess(one.slots([asset] * 20), begin + seconds(20), worn(20))
+
+    take(monitor, "first")
+    for behind in ("second", "third"):
+        for asset in ("again", behind):
+            monitor = monitor.with_baseline(asset, learnt[asset])
+            take(monitor, asset)
+        monitor = monitor.without("again")
+    for asset in ("first", "second", "third"):
+        forgets_nobody = ConditionMonitor(KIND, {asset: learnt[asset]})
+        take(forgets_nobody, asset)
+        found, expected = take(monitor, asset, 20), take(forgets_nobody, asset, 20)
+        np.testing.assert_array_equal(found.score, expected.score)
+        np.testing.assert_array_equal(found.degradation, expected.degradation)
+        assert monitor.name_of(int(found.slot[0])) == asset
+    monitor = monitor.with_baseline("again", learnt["again"])
+    assert take(monitor, "again").degradation[0] < 0.01
+
+
 def switched(rows: int, seed: int) -> np.ndarray:
     """(rows, 3) a pump that runs for 60 s and rests for 60 s, when a heater draws up to 4 A."""
     values, resting = running(rows, seed), np.arange(rows) % 120 >= 60

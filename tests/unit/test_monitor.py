@@ -170,6 +170,26 @@ def test_answer_names_the_largest_contributions_with_value_and_unit(small_champi
             assert part.value in values[:, column]
 
 
+def test_assets_after_two_were_forgotten_have_a_memory_each(small_champion: SmallChampion) -> None:
+    bundle = small_champion.bundle
+    ids, _, values = stream_of(small_champion, 3, engines=4)
+    monitor, forgets_nobody = Monitor(bundle), Monitor(bundle)
+    for one in (monitor, forgets_nobody):
+        one.assess(ids, values)
+    monitor.forget("1")
+    monitor.forget("2")
+    restored = Monitor(bundle)
+    restored.restore(monitor.snapshot())
+    few = values[:30]
+    for one in (monitor, restored):
+        for newcomer in ("5", "1", "2"):
+            assert_same(one.assess([newcomer] * 30, few), Monitor(bundle).assess(["new"] * 30, few))
+    for engine in ("3", "4"):
+        going_on = forgets_nobody.assess([engine] * 30, few)
+        assert_same(monitor.assess([engine] * 30, few), going_on)
+        assert_same(restored.assess([engine] * 30, few), going_on)
+
+
 @pytest.mark.parametrize(("explain", "top"), [(False, 5), (True, 0)])
 def test_answer_names_no_contributions_where_none_are_asked_for(
     small_champion: SmallChampion, explain: bool, top: int

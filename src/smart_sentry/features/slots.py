@@ -24,3 +24,8 @@ def slots_of(asset_ids: Sequence[str], known: dict[str, int]) -> NDArray[np.int6
             known.setdefault(asset, len(known))
         slots = list(map(known.get, asset_ids))
     return np.array(slots, dtype=np.int64)
+
+
+def empty_place(slot: int) -> str:
+    """Stands in place of an asset that is forgotten: no other may have its slot, where its memory still is."""
+    return f"\0empty:{slot}"
