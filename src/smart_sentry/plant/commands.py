@@ -42,8 +42,8 @@ def do(plant: Plant, command: Command) -> None:
             forget_purged(plant, asset)
         case "condition":
             if not plant.alarms.state_condition(asset, told["key"], told["holds"], told["author"], told["text"]):
-                with plant.store.transaction() as batch:  # the command is settled with the state
-                    plant.save(batch)
+                with plant.changing():
+                    pass  # the command is settled with the state
         case other:
             raise ActionRefused(other, asset, "watched by an older worker", (), "this worker does not know the action")
 

@@ -11,7 +11,9 @@ import pytest
 from condition_sample import baseline, running
 from plant_fixture import PUMP, sqlite_in
 
+from smart_sentry.errors import StoreUnavailable
 from smart_sentry.plant import snapshots
+from smart_sentry.plant.commands import CONDITION
 from smart_sentry.plant.condition_watch import ConditionWatch
 from smart_sentry.plant.purge import purge
 from smart_sentry.plant.worked_plant import WorkedPlant
@@ -313,6 +315,40 @@ def test_purge_whose_command_cannot_be_written_down_deletes_nothing(
         purge(WorkedPlant({PUMP.name: PUMP}, tmp_path / "models", partition.store), ASSET, ASSET, None, "Ann")
     with partition.store.view() as view:
         assert view.readings.count(ASSET) == 50
+    partition.store.close()
+
+
+def test_state_and_offset_stay_together_where_a_command_that_changes_nothing_cannot_be_stored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    partition = Partition(tmp_path)
+    partition.send(range(100))
+    partition.work()
+    partition.plant.save_now()
+    partition.send(range(100, 200))
+    partition.work()
+    with partition.store.transaction() as batch:
+        told = {"key": "drift", "holds": False, "author": "Ann", "text": "nothing drifts"}
+        batch.commands.ask(ASSET, CONDITION, told, START)
+        (command,) = batch.commands.waiting()
+
+    def fail(*_: object) -> bool:
+        raise StoreUnavailable("here", "the connection is lost", "Look after it.")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(CommandTable, "settle", fail)
+        with pytest.raises(StoreUnavailable):
+            partition.plant.obey(command)
+    assert partition.plant.lost
+    partition.plant.restore()
+    assert partition.plant.position == 100
+    partition.work()
+    partition.send(range(200, 300))
+    partition.work()
+    partition.plant.obey(command)
+    again = PartitionPlant({PUMP.name: PUMP}, tmp_path / "models", partition.store, "readings", 0)
+    assert again.position == 300
+    assert pack(again.watches.snapshots()) == pack(partition.plant.watches.snapshots())
     partition.store.close()
 
 
