@@ -9,7 +9,7 @@ class NumberTail:
     """Follows a table by the numbers of its rows.
 
     PostgreSQL gives numbers when rows are written and shows them when a transaction ends: a gap may still be filled. It is
-    waited for as long as a transaction may last; afterwards it counts as rolled back.
+    waited for as long as a transaction may last, from when a higher number was seen; afterwards it counts as rolled back.
 
     Args:
         settled: every row up to this number is known, or never comes.
@@ -20,16 +20,18 @@ class NumberTail:
     ([11, 14], 11)
     >>> tail.new([13, 14], now=1.0), tail.settled
     ([13], 11)
-    >>> tail.new([13, 14], now=7.0), tail.settled
-    ([], 14)
+    >>> tail.new([13, 14, 17], now=5.0), tail.settled
+    ([17], 14)
+    >>> tail.new([16, 17], now=6.0), tail.settled
+    ([16], 14)
     """
 
     def __init__(self, settled: int, patience_s: float) -> None:
         self.settled = settled
         """Rows are to be asked for from the next number on."""
         self._patience_s = patience_s
-        self._known: set[int] = set()
-        self._gap_since: float | None = None
+        self._known: dict[int, float] = {}
+        """Numbers above it, and when they were seen first, in the order of that."""
 
     @property
     def top(self) -> int:
@@ -49,20 +51,15 @@ class NumberTail:
             now: seconds on a clock that never goes back.
         """
         found = [number for number in numbers if number > self.settled and number not in self._known]
-        self._known.update(found)
+        self._known.update(dict.fromkeys(found, now))
         self._settle(now)
         return found
 
     def _settle(self, now: float) -> None:
-        before = self.settled
+        for number, seen in self._known.items():
+            if now - seen < self._patience_s:
+                break
+            self.settled = max(self.settled, number)
         while self.settled + 1 in self._known:
             self.settled += 1
-            self._known.discard(self.settled)
-        if not self._known:
-            self._gap_since = None
-            return
-        if self._gap_since is None or self.settled != before:
-            self._gap_since = now
-        if now - self._gap_since >= self._patience_s:
-            self.settled, self._gap_since = max(self._known), None
-            self._known.clear()
+        self._known = {number: seen for number, seen in self._known.items() if number > self.settled}
