@@ -15,8 +15,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from smart_sentry.assets import AssetType
 from smart_sentry.bundle import Bundle
 from smart_sentry.errors import SmartSentryError, StoreUnavailable
@@ -132,8 +130,11 @@ class PartitionPlant(Plant):
             assert part.received is not None
             self.watch(part.asset_type).assess(part.assets, part.seconds, part.values, part.received)
 
-    def store_judged(self, pending: Pending) -> Taken:
+    def store_judged(self, pending: Pending) -> Taken | None:
         """Stores what was judged, in one transaction with the next offset; from any thread, one batch after another.
+
+        Returns:
+            What became of the readings; None where all of the batch was stored before: it was read again for the state alone.
 
         Raises:
             StoreUnavailable: the database cannot be reached; `lost` is true.
@@ -143,7 +144,7 @@ class PartitionPlant(Plant):
         if self.lost:
             raise StateIsLost
         if pending.next_offset <= self._place.next_offset:
-            return _nothing_taken()
+            return None
         place = replace(self._place, next_offset=pending.next_offset)
         if pending.state is not None:
             place = replace(place, snapshot_offset=pending.next_offset)
@@ -163,8 +164,11 @@ class PartitionPlant(Plant):
         self._publish(pending.verdicts, pending.now)
         return pending.taken()
 
-    def write(self, read: Read) -> Taken:
+    def write(self, read: Read) -> Taken | None:
         """Judges and stores what was read, in one transaction; a reading that is in the database already is not judged.
+
+        Returns:
+            As `store_judged`.
 
         Raises:
             StoreUnavailable: the database cannot be reached; `lost` is true.
@@ -175,7 +179,7 @@ class PartitionPlant(Plant):
         with self.lock:
             self._see_again(read.again)
             if read.next_offset <= self._place.next_offset:
-                return _nothing_taken()
+                return None
             self._unsaved_if_new = self._pace.unsaved + sum(len(part.assets) for part in read.parts)
             return self._take(renumbered(read.parts), _SOURCE, self.clock())
 
@@ -279,7 +283,3 @@ class PartitionPlant(Plant):
     @property
     def _snapshot_name(self) -> str:
         return f"stream:{self._topic}/{self._partition}"
-
-
-def _nothing_taken() -> Taken:
-    return Taken(np.zeros(0, dtype=np.bool_), np.zeros(0, dtype=np.bool_), ())

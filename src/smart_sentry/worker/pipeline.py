@@ -65,11 +65,11 @@ class Pipeline:
     def __init__(self, dead_letters: Producer, topic: str, metrics: WorkerMetrics) -> None:
         self._dead_letters, self._topic, self._metrics = dead_letters, topic, metrics
         self._judging, self._storing = ThreadPoolExecutor(1, "judging"), ThreadPoolExecutor(1, "storing")
-        self._jobs: deque[tuple[Job, Future[Taken]]] = deque()
+        self._jobs: deque[tuple[Job, Future[Taken | None]]] = deque()
 
     def submit(self, job: Job) -> None:
         """Takes a job; see first that there is room."""
-        done: Future[Taken] = Future()
+        done: Future[Taken | None] = Future()
         self._jobs.append((job, done))
         self._judging.submit(self._judge, job, done)
 
@@ -95,8 +95,10 @@ class Pipeline:
         """Stores the state of a partition after the jobs at hand; see first that they are done."""
         return self._storing.submit(plant.save_now)
 
-    def settled(self) -> list[tuple[Job, Future[Taken]]]:
-        """Jobs that were done since this was asked last, in their order; a job that failed keeps what it raised."""
+    def settled(self) -> list[tuple[Job, Future[Taken | None]]]:
+        """Jobs that were done since this was asked last, in their order; a job that failed keeps what it raised, one of which all
+        was stored before has no result.
+        """
         found = []
         while self._jobs and self._jobs[0][1].done():
             found.append(self._jobs.popleft())
@@ -107,7 +109,7 @@ class Pipeline:
         self._judging.shutdown()
         self._storing.shutdown()
 
-    def _judge(self, job: Job, done: Future[Taken]) -> None:
+    def _judge(self, job: Job, done: Future[Taken | None]) -> None:
         pending: Pending | None = None
         try:
             if job.plant.lost:
@@ -121,7 +123,7 @@ class Pipeline:
         else:
             self._storing.submit(self._store, job, pending, done)
 
-    def _store(self, job: Job, pending: Pending | None, done: Future[Taken]) -> None:
+    def _store(self, job: Job, pending: Pending | None, done: Future[Taken | None]) -> None:
         began, judged = time.perf_counter(), job.plant.judging_seconds
         try:
             if job.plant.lost:
@@ -135,10 +137,11 @@ class Pipeline:
         if pending is None:
             judging = job.plant.judging_seconds - judged
             self._metrics.took(JUDGE, judging)
-        self._tell(job, taken, time.perf_counter() - began - judging)
+        if taken is not None:
+            self._tell(job, taken, time.perf_counter() - began - judging)
         done.set_result(taken)
 
-    def _fail(self, job: Job, done: Future[Taken], problem: BaseException) -> None:
+    def _fail(self, job: Job, done: Future[Taken | None], problem: BaseException) -> None:
         job.plant.lost = True  # before the next job: it builds on this one
         done.set_exception(problem)
 

@@ -35,7 +35,8 @@ class Read:
         again: readings that the database has already: they advance the state alone.
         parts: readings to store and judge.
         refusals: messages for the dead letters.
-        dropped: reason -> how many readings were left out: duplicate, stale, or quarantined, which are among the refusals.
+        dropped: reason -> how many readings were left out: duplicate, stale, or quarantined, which are among the refusals. Those
+            below what the database has were counted when that was stored.
         next_offset: of the first message after the batch.
         careful: whether the database must be asked which of them are new: there are dead letters among them that were sent back.
         numbers: what the reader remembers after them, where the state is to be stored; None: it need not be.
@@ -112,11 +113,13 @@ class PartitionReader:
         received = np.array([message.timestamp()[1] for message in messages], dtype=np.float64) / 1000.0
         decoded = decode_batch(messages, self._layouts)
         refusals, dropped = list(decoded.refusals), Counter[str]()
-        told = offsets < stored_until
+        told = offsets < stored_until  # and counted
         again, parts = [], []
-        timely = [_timely(its, received[its.positions], refusals, dropped) for its in decoded.readings]
+        timely = [
+            _timely(its, received[its.positions], ~told[its.positions], refusals, dropped) for its in decoded.readings
+        ]
         for its in self._of_their_types(timely, refusals):
-            kept = self._new_ones(its, decoded.sent_back, dropped).by_asset()
+            kept = self._new_ones(its, decoded.sent_back, told, dropped).by_asset()
             stored = told[kept.positions]
             again += [kept.only(stored)] if stored.any() else []
             parts += [kept if not stored.any() else kept.only(~stored)]
@@ -127,13 +130,15 @@ class PartitionReader:
             bool(decoded.sent_back),
         )  # fmt: skip
 
-    def _new_ones(self, its: _Numbered, sent_back: Sequence[int], dropped: Counter[str]) -> Part:
+    def _new_ones(
+        self, its: _Numbered, sent_back: Sequence[int], told: NDArray[np.bool_], dropped: Counter[str]
+    ) -> Part:
         """Readings but those that are repeated or stale, which are counted; what was sent back is left to the database."""
         kept, verdict = its.part, self._gate.judge(its.part.assets, its.epochs, its.sequences)
         if sent_back:
             verdict[np.isin(kept.positions, sent_back)] = NEW
         for name, code in (("duplicate", DUPLICATE), ("stale", STALE)):
-            dropped[name] += int(np.sum(verdict == code))
+            dropped[name] += int(np.sum((verdict == code) & ~told[kept.positions]))
         return kept.only(verdict == NEW) if (verdict != NEW).any() else kept
 
     def _of_their_types(self, found: Sequence[_Numbered], refusals: list[Refusal]) -> Iterator[_Numbered]:
@@ -149,11 +154,17 @@ class PartitionReader:
         return Refusal(int(part.positions[row]), Reason.OTHER_TYPE, f"{known}, found a {part.asset_type}'s")
 
 
-def _timely(readings: Readings, came: NDArray[np.float64], refusals: list[Refusal], dropped: Counter[str]) -> _Numbered:
-    """Readings but those whose time cannot be; these are refused, and those of the future counted."""
+def _timely(
+    readings: Readings,
+    came: NDArray[np.float64],
+    counts: NDArray[np.bool_],
+    refusals: list[Refusal],
+    dropped: Counter[str],
+) -> _Numbered:
+    """Readings but those whose time cannot be; these are refused, and those of the future counted, where they count."""
     ahead = readings.seconds > came + FARTHEST_AHEAD_SECONDS
     wrong = ahead | (readings.seconds < OLDEST_SECONDS)
-    dropped[QUARANTINED] += int(ahead.sum())
+    dropped[QUARANTINED] += int((ahead & counts).sum())
     refusals += [_of_another_time(readings, row, came[row]) for row in np.flatnonzero(wrong).tolist()]
     part = Part(
         readings.asset_type, readings.positions, readings.asset_ids, readings.reading_ids, readings.seconds,

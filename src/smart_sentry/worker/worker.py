@@ -209,7 +209,8 @@ class Worker:
                 _log.warning("%s", problem)
             else:
                 self.metrics.answers(DATABASE, True)
-                self.tally.batch(job.partition, job.read, taken, time.time() - job.newest)
+                if taken is not None:
+                    self.tally.batch(job.partition, job.read, taken, time.time() - job.newest)
                 self._batch_size.stored(job.messages, time.monotonic() - job.begun)
                 if self._plants.get(job.partition) is job.plant:
                     self.tally.lag(job.partition, self._consumer.tell(job.partition, job.read.next_offset))

@@ -84,7 +84,7 @@ class Partition:
         chosen, count = np.array(rows), np.arange(len(rows))
         readings = Readings(
             PUMP.name, [ASSET] * len(rows), [f"e{row}" for row in rows], START + chosen, np.full(len(rows), self._epoch), count,
-            values[chosen], count,
+            values[chosen % ROWS], count,
         )  # fmt: skip
         first = len(self.messages)
         sent = encode(readings, Layout(PUMP), Form.JSON, "test")
@@ -349,6 +349,25 @@ def test_state_and_offset_stay_together_where_a_command_that_changes_nothing_can
     again = PartitionPlant({PUMP.name: PUMP}, tmp_path / "models", partition.store, "readings", 0)
     assert again.position == 300
     assert pack(again.watches.snapshots()) == pack(partition.plant.watches.snapshots())
+    partition.store.close()
+
+
+def test_messages_that_are_read_again_are_counted_once(tmp_path: Path) -> None:
+    partition = Partition(tmp_path)
+    partition.send(range(50))
+    partition.repeat(range(10))
+    partition.send([20_000])
+    first = partition.plant.read(partition.messages)
+    assert first.dropped == {"duplicate": 10, "stale": 0, QUARANTINED: 1}
+    assert first.careful is False
+    taken = partition.plant.store_judged(partition.plant.judge(first))
+    assert taken is not None
+    assert taken.new.tolist() == [True] * 50
+    again = PartitionPlant({PUMP.name: PUMP}, tmp_path / "models", partition.store, "readings", 0)
+    read = again.read(partition.messages)
+    assert read.next_offset == 61
+    assert not any(read.dropped.values())
+    assert again.store_judged(again.judge(read)) is None
     partition.store.close()
 
 
