@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import random
 import threading
 import time
@@ -18,6 +19,9 @@ _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.2, 10.0
 class Pauses:
     """Pauses between one try and the next, each up to twice as long as the one before.
 
+    A try that failed leaves its exception and all that its frames hold, in a circle; a worker looks for such circles between two
+    batches only (`garbage.collected_between_batches`), and now there are none.
+
     Args:
         stop: ends a pause.
     """
@@ -26,7 +30,8 @@ class Pauses:
         self._stop, self._next_s = stop, _FIRST_PAUSE_S
 
     def wait(self) -> None:
-        """Waits for the length of the next one."""
+        """Waits for the length of the next one; what the try before has left is freed."""
+        gc.collect(1)
         self._stop.wait(self._next_s * random.uniform(0.5, 1.0))  # noqa: S311  jitter
         self._next_s = min(2.0 * self._next_s, _LONGEST_PAUSE_S)
 

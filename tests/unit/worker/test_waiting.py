@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import threading
+import weakref
 from concurrent.futures import Future
 
 import pytest
 
 from smart_sentry.errors import StoreUnavailable
+from smart_sentry.garbage import collected_between_batches
 from smart_sentry.worker import assignment
 from smart_sentry.worker.assignment import Assignment
 from smart_sentry.worker.lag import Lag
@@ -38,6 +40,19 @@ def test_pauses_double_up_to_ten_seconds() -> None:
     assert all(
         most / 2 <= waited <= most for waited, most in zip(stop.waited, longest, strict=True)
     )  # jitter takes at most half
+
+
+def test_what_failed_tries_leave_does_not_pile_up_while_a_worker_looks_for_it_between_batches_only() -> None:
+    pauses, left = Pauses(Passing()), list[weakref.ref[Exception]]()
+    with collected_between_batches():
+        for _ in range(3):
+            problem = StoreUnavailable("here", "nobody answers", "Start it.")
+            problem.__context__ = ConnectionError("refused")
+            problem.__context__.__cause__ = problem
+            left.append(weakref.ref(problem))
+            del problem
+            pauses.wait()
+        assert [ref() for ref in left] == [None] * 3
 
 
 class Calls:
