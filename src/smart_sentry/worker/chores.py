@@ -5,17 +5,22 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 
 from smart_sentry.champion import WatchedModel
 from smart_sentry.errors import StoreUnavailable
 from smart_sentry.plant.alarm_clock import EVERY_SECONDS as ALARM_CLOCK_SECONDS
 from smart_sentry.stores.commands import Command
+from smart_sentry.stores.store import Store
 from smart_sentry.stores.stream_partitions import Fenced
 from smart_sentry.worker.partition import PartitionPlant
 
 _log = logging.getLogger(__name__)
 _LOOK_AT_COMMANDS_EVERY_S = 0.5
 """How often a worker looks whether operators have asked for something."""
+_OBEY_FOR_S = 1.0
+"""Of what they have asked at once, such as to forget thousands of assets: readings come in between."""
 _LOOK_AT_MODEL_EVERY_S = 1.0
 _LATEST_ALARM_CLOCK_S = 6.0 * ALARM_CLOCK_SECONDS
 """While readings pile up, an asset that seems to be silent may have some among them, and to wait until all that was judged is
@@ -29,17 +34,21 @@ class Chores:
         topic: of the partitions, for the log.
         plants: partition -> its plant, as they come and go.
         settle: waits until everything that was judged is stored, and counts it; false where the worker was told to stop before.
+        with_database: does something with the database, and keeps the worker's place in the group while that takes its time.
         is_busy: whether that would take long.
         restore_lost: reads the state of lost partitions again.
         model: the champion as it changes; None: there is never another one.
     """
 
     def __init__(
-        self, topic: str, plants: Mapping[int, PartitionPlant], settle: Callable[[], bool], is_busy: Callable[[], bool],
-        restore_lost: Callable[[], None], model: WatchedModel | None,
+        self, topic: str, plants: Mapping[int, PartitionPlant], settle: Callable[[], bool],
+        with_database: Callable[[Callable[[], None]], None], is_busy: Callable[[], bool], restore_lost: Callable[[], None],
+        model: WatchedModel | None,
     ) -> None:  # fmt: skip
         self._topic, self._plants, self._settle, self._restore_lost = topic, plants, settle, restore_lost
-        self._is_busy, self._model = is_busy, model
+        self._with_database, self._is_busy, self._model = with_database, is_busy, model
+        self._looking = ThreadPoolExecutor(1, "looking")
+        self._asked: Future[list[Command]] | None = None
         self._commands_seen = self._time_passed_at = self._model_seen = time.monotonic()
 
     def do(self) -> None:
@@ -48,15 +57,23 @@ class Chores:
         self._pass_time()
         self._follow_model()
 
+    def close(self) -> None:
+        """Ends the thread that looks for what operators ask."""
+        self._looking.shutdown()
+
     def _obey(self) -> None:
-        """Does what operators have asked of the assets of its partitions."""
-        if not self._plants or time.monotonic() - self._commands_seen < _LOOK_AT_COMMANDS_EVERY_S:
+        """Does what operators have asked of the assets of its partitions. Nobody waits for the look whether they have."""
+        if self._asked is None:
+            if self._plants and time.monotonic() - self._commands_seen >= _LOOK_AT_COMMANDS_EVERY_S:
+                self._asked = self._looking.submit(_commands_in, next(iter(self._plants.values())).store)
             return
-        self._commands_seen = time.monotonic()
+        if not self._asked.done():
+            return
+        asked, self._asked, self._commands_seen = self._asked, None, time.monotonic()
         try:
-            with next(iter(self._plants.values())).store.view() as view:
-                waiting = view.commands.waiting()
-            for command in waiting:
+            for command in asked.result():
+                if time.monotonic() - self._commands_seen > _OBEY_FOR_S:
+                    return
                 self._obey_one(command)
         except StoreUnavailable as problem:
             _log.warning("%s: what operators asked waits: %s", self._topic, problem)
@@ -71,7 +88,7 @@ class Chores:
         if plant is None or plant.lost or not plant.caught_up:
             return
         try:
-            plant.obey(command)
+            self._with_database(partial(plant.obey, command))
         except Fenced as problem:
             _log.warning("%s", problem)
 
@@ -83,10 +100,10 @@ class Chores:
         self._time_passed_at = time.monotonic()
         if not self._settle():
             return
-        for partition, plant in self._plants.items():
+        for partition, plant in list(self._plants.items()):
             try:
                 if plant.caught_up and not plant.lost:
-                    plant.alarms.pass_time()
+                    self._with_database(plant.alarms.pass_time)
             except (StoreUnavailable, Fenced) as problem:
                 _log.warning("%s[%d]: alarms of silent assets wait: %s", self._topic, partition, problem)
 
@@ -103,9 +120,14 @@ class Chores:
             return
         if not self._settle():
             return
-        for partition, plant in self._plants.items():
+        for partition, plant in list(self._plants.items()):
             try:
-                plant.judge_by(bundle)
+                self._with_database(partial(plant.judge_by, bundle))
             except (StoreUnavailable, Fenced) as problem:
                 _log.warning("%s[%d] reads some messages again: %s", self._topic, partition, problem)
         self._restore_lost()
+
+
+def _commands_in(store: Store) -> list[Command]:
+    with store.view() as view:
+        return view.commands.waiting()

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import TypeVar
 
 from smart_sentry.plant.plant import Taken
 from smart_sentry.stream.dead_letters import dead_letter
@@ -22,6 +23,8 @@ from smart_sentry.worker.metrics import JUDGE, STORE, WorkerMetrics
 from smart_sentry.worker.partition import PartitionPlant, StateIsLost
 from smart_sentry.worker.pending import Pending
 from smart_sentry.worker.reader import Read
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -91,9 +94,9 @@ class Pipeline:
         """Whether more than the batch that came last is on its way."""
         return sum(not done.done() for _, done in self._jobs) > 1
 
-    def save(self, plant: PartitionPlant) -> Future[None]:
-        """Stores the state of a partition after the jobs at hand; see first that they are done."""
-        return self._storing.submit(plant.save_now)
+    def store(self, task: Callable[[], T]) -> Future[T]:
+        """Has the thread that stores do something else with the database, after what has been judged by now."""
+        return self._storing.submit(task)
 
     def settled(self) -> list[tuple[Job, Future[Taken | None]]]:
         """Jobs that were done since this was asked last, in their order; a job that failed keeps what it raised, one of which all

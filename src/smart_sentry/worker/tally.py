@@ -8,6 +8,7 @@ import socket
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from smart_sentry.plant.plant import Taken
 from smart_sentry.stores.throughput import Throughput
@@ -25,6 +26,7 @@ class Tally:
         topic: of the readings.
         metrics: told of everything.
         record: stores rows of throughput, in a transaction of its own; None: nobody does.
+        later: has something done that may take the database's time; nobody waits for it.
 
     Attributes:
         outcomes: what became of readings since the worker began.
@@ -32,10 +34,11 @@ class Tally:
     """
 
     def __init__(
-        self, topic: str, metrics: WorkerMetrics, record: Callable[[Sequence[Throughput]], None] | None
-    ) -> None:
+        self, topic: str, metrics: WorkerMetrics, record: Callable[[Sequence[Throughput]], None] | None,
+        later: Callable[[Callable[[], None]], object] = lambda task: task(),
+    ) -> None:  # fmt: skip
         self.outcomes, self.refused = Counter[str](), Counter[str]()
-        self._metrics, self._record = metrics, record
+        self._metrics, self._record, self._later = metrics, record, later
         self._throughput = ThroughputBook(f"{socket.gethostname()}:{os.getpid()}", topic, time.time())
 
     def batch(self, partition: int, read: Read, taken: Taken, age_seconds: float) -> None:
@@ -60,9 +63,13 @@ class Tally:
             self.record()
 
     def record(self) -> None:
-        """Stores the rows of throughput up to now; where that fails they are lost, which is counted and logged."""
+        """Has the rows of throughput up to now stored; where that fails they are lost, which is counted and logged."""
         rows = self._throughput.close(time.time())
-        if self._record is None or not rows:
+        if rows:
+            self._later(partial(self._store, rows))
+
+    def _store(self, rows: Sequence[Throughput]) -> None:
+        if self._record is None:
             return
         try:
             self._record(rows)

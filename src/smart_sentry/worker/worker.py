@@ -13,6 +13,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from concurrent.futures import wait
 from functools import partial
 from typing import Any
 
@@ -67,19 +68,20 @@ class Worker:
         self._topic, self.metrics, self._give_up = topic, metrics or WorkerMetrics(), give_up
         self._stop, self.ended = threading.Event(), threading.Event()
         self._clock_seen, self._last_had = False, 0
-        self.tally, self._batch_size = Tally(topic, self.metrics, record), BatchSize()
         self._plants: dict[int, PartitionPlant] = {}
-        self._pipeline = Pipeline(dead_letters, options.dead_letters, self.metrics)
+        self._pipeline, self._batch_size = Pipeline(dead_letters, options.dead_letters, self.metrics), BatchSize()
+        self.tally = Tally(topic, self.metrics, record, self._pipeline.store)
         self._consumer = GroupConsumer(options, partial(self.metrics.answers, KAFKA))
         self._lag = Lag(self._consumer, self._plants, self.tally)
         self._standstill = Standstill(self._consumer, self.metrics, self._lag)
         self._assignment = Assignment(
             topic, self._plants, open_partition, self._consumer, self.metrics, self._standstill, self._settle_within,
-            self._settle_patiently, self._pipeline.save, self._stop,
+            self._settle_patiently, lambda plant: self._pipeline.store(plant.save_now), self._stop,
         )  # fmt: skip
         self._chores = Chores(
-            topic, self._plants, self._settle_patiently, self._pipeline.is_busy, self._assignment.restore_lost, model
-        )
+            topic, self._plants, self._settle_patiently, self._with_database, self._pipeline.is_busy,
+            self._assignment.restore_lost, model,
+        )  # fmt: skip
 
     def stop(self) -> None:
         """Lets `run` end after the batch at hand; from any thread or signal handler."""
@@ -108,8 +110,9 @@ class Worker:
         finally:
             self._stop.set()
             self._assignment.leave(list(self._plants))
-            self._pipeline.close()
             self.tally.record()
+            self._pipeline.close()
+            self._chores.close()
             self._consumer.close()
             self.ended.set()
 
@@ -173,13 +176,28 @@ class Worker:
             most: batches on their way, with the one that there shall be room for; 1 waits until all are stored.
             patience_s: before anybody is told.
         """
-        if self._pipeline.wait_for_room(patience_s, most):
+        return self._wait(partial(self._pipeline.wait_for_room, most=most), patience_s)
+
+    def _with_database(self, task: Callable[[], None]) -> None:
+        """Has something done with the database by the thread that stores; not waited for where the worker was told to stop."""
+        done = self._pipeline.store(task)
+        if self._wait(lambda seconds: bool(wait([done], seconds).done), _PATIENT_WITH_ALL_S):
+            done.result()
+
+    def _wait(self, is_done: Callable[[float], bool], patience_s: float) -> bool:
+        """Waits, and keeps its place in the group; false where the worker was told to stop before.
+
+        Args:
+            is_done: waits so many seconds at most, and says whether it is done.
+            patience_s: before anybody is told.
+        """
+        if is_done(patience_s):
             return True
         _log.warning("%s: the database takes its time: no further messages are read meanwhile", self._topic)
         with self._standstill.of(len(self._plants)):
-            while not (room := self._pipeline.wait_for_room(_PATIENT_S, most)) and not self._stop.is_set():
+            while not (done := is_done(_PATIENT_S)) and not self._stop.is_set():
                 self._standstill.show_life(len(self._plants))
-        return room
+        return done
 
     def _settle_within(self, seconds: float) -> bool:
         """Waits so long until everything that was judged is stored, counts what is, and says whether it is all."""

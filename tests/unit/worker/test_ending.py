@@ -139,3 +139,24 @@ def test_batch_after_one_that_was_not_stored_sends_no_dead_letters(monkeypatch: 
     assert isinstance(stored.exception(), StateIsLost)
     assert sent == []
     pipeline.close()
+
+
+def test_worker_stays_in_its_group_while_a_chore_waits_for_the_database(monkeypatch: pytest.MonkeyPatch) -> None:
+    plant = Hanging()
+    its, lives = worker(plant), list[float]()
+    monkeypatch.setattr("smart_sentry.worker.worker._PATIENT_WITH_ALL_S", 0.1)
+    monkeypatch.setattr("smart_sentry.worker.worker._PATIENT_S", 0.1)
+
+    def show_life() -> None:
+        waiting = its.metrics.registry.get_sample_value("smart_sentry_stream_waiting_partitions")
+        lives.append(waiting or 0.0)
+        if len(lives) == 3:
+            plant.given_up.set()
+
+    monkeypatch.setattr(its._consumer, "show_life", show_life)
+    with pytest.raises(StoreUnavailable):
+        its._with_database(lambda: plant.store_judged(NOTHING))
+    assert lives == [1.0, 1.0, 1.0]
+    assert its.metrics.registry.get_sample_value("smart_sentry_stream_waiting_partitions") == 0.0
+    its.stop()
+    its.run()
