@@ -31,6 +31,9 @@ class Settings(BaseSettings):
         description="NASA's download, used by `data get` where no local copy is found",
     )
     mlflow_tracking_uri: str | None = Field(default=None, description="an MLflow server; default: SQLite under mlruns/")
+    mlflow_url: str | None = Field(
+        default=None, description="address of MLflow's web interface for people's browsers; default: the server's own"
+    )
     study_storage: str | None = Field(
         default=None,
         description="Optuna storage shared by several machines (an SQL URL); default: a journal file under mlruns/",

@@ -85,6 +85,18 @@ def test_compose_builds_from_files_that_exist() -> None:
     assert {build["dockerfile"] for build in built.values()} == {f"docker/{image.name}" for image in IMAGES}
 
 
+@pytest.mark.parametrize("name", ["service", "worker", "dashboard"])
+def test_whoever_tells_which_model_serves_sees_what_was_trained_and_what_was_promoted(name: str) -> None:
+    mounted = {volume.split(":")[1] for volume in SERVICES[name]["volumes"]}
+    assert mounted >= {"/project/data/processed", "/project/models"}
+
+
+def test_flows_link_mlflow_by_an_address_that_a_browser_on_this_machine_reaches() -> None:
+    address = SERVICES["flows"]["environment"]["SMART_SENTRY_MLFLOW_URL"]
+    (published,) = SERVICES["mlflow"]["ports"]
+    assert published == f"{address.removeprefix('http://')}:5000"
+
+
 def test_compose_volumes_are_declared_and_used() -> None:
     used = {volume.split(":")[0] for service in SERVICES.values() for volume in service.get("volumes", [])}
     assert {name for name in used if not name.startswith(".")} == set(COMPOSE["volumes"])

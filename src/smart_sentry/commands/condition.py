@@ -31,7 +31,9 @@ def calibrate(
         bool, typer.Option("--all", help="every asset of a running service (of --type, if given)")
     ] = False,
     minutes: Annotated[float, typer.Option(help="with --all: how much of each asset's past it is learnt from")] = 60.0,
-    service: Annotated[str | None, typer.Option(help="with --all: its address; else http://127.0.0.1:3000")] = None,
+    service: Annotated[
+        str | None, typer.Option(help="with --all: its address; else SMART_SENTRY_SERVICE_URL, else this machine's")
+    ] = None,
     seed: Annotated[int, typer.Option(help="of the isolation forests")] = 20,
     track: Annotated[bool, typer.Option("--track/--no-track", help="log the calibration in MLflow")] = True,
 ) -> None:

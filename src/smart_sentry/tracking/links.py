@@ -6,8 +6,12 @@ from smart_sentry.config import Settings
 
 
 def mlflow_address(settings: Settings) -> str:
-    """Where MLflow's web interface is: the server that is set, or the one that `smart-sentry ui` starts."""
-    uri = settings.mlflow_tracking_uri
+    """Where people find MLflow's web interface: what is set, else the server that runs go to, else that of `smart-sentry ui`.
+
+    >>> mlflow_address(Settings(mlflow_tracking_uri="http://mlflow:5000", mlflow_url="http://127.0.0.1:5000/"))
+    'http://127.0.0.1:5000'
+    """
+    uri = settings.mlflow_url or settings.mlflow_tracking_uri
     return uri.rstrip("/") if uri and uri.startswith("http") else f"http://{settings.host}:{settings.mlflow_port}"
 
 

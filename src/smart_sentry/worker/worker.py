@@ -65,7 +65,8 @@ class Worker:
         model: WatchedModel | None = None, give_up: Callable[[], object] = lambda: None,
     ) -> None:  # fmt: skip
         topic = options.topic
-        self._topic, self.metrics, self._give_up = topic, metrics or WorkerMetrics(), give_up
+        self._topic, self._bootstrap = topic, options.bootstrap
+        self.metrics, self._give_up = metrics or WorkerMetrics(), give_up
         self._stop, self.ended = threading.Event(), threading.Event()
         self._clock_seen, self._last_had = False, 0
         self._plants: dict[int, PartitionPlant] = {}
@@ -164,9 +165,9 @@ class Worker:
         self._clock_seen = True
         _log.warning(
             "%s: its messages bear their senders' time (message.timestamp.type=CreateTime), so readings from the future are not"
-            " told: kafka-configs.sh --alter --entity-type topics --entity-name %s --add-config"
+            " told: kafka-configs.sh --bootstrap-server %s --alter --entity-type topics --entity-name %s --add-config"
             " message.timestamp.type=LogAppendTime",
-            self._topic, self._topic,
+            self._topic, self._bootstrap, self._topic,
         )  # fmt: skip
 
     def _wait_for_room(self, most: int = MOST_WAITING, patience_s: float = _PATIENT_S) -> bool:
