@@ -17,6 +17,8 @@ import pytest
 import raw_client
 from condition_sample import baseline, running
 from confluent_kafka import Producer as Client
+from confluent_kafka import TopicPartition
+from confluent_kafka.admin import AdminClient
 from plant_fixture import PUMP, sqlite_in
 from services_fixture import Services, running_services, standing_still
 from stream_stage import PARTITIONS, Stage, assessments, calibrate, everything_in, stage
@@ -34,6 +36,7 @@ from smart_sentry.plant.worked_plant import WorkedPlant
 from smart_sentry.servers import free_port
 from smart_sentry.stores.readings import ReadingRows
 from smart_sentry.stores.store import Store
+from smart_sentry.stream.broker import client_settings, ensure_topics
 from smart_sentry.stream.encoding import encode
 from smart_sentry.stream.layouts import Layout
 from smart_sentry.stream.messages import Form, Outgoing, Readings, reading_id
@@ -428,3 +431,42 @@ def test_topic_that_ends_before_what_the_database_has_of_it_is_not_read(
                 batch.stream.advance(replace(place, next_offset=1000, snapshot_offset=state))
         assert found.worker().wait(30) != 0
         assert found.stored() == 0
+
+
+def test_topic_that_is_made_anew_under_a_working_worker_ends_it_with_the_reason(
+    services: Services, models: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    messages = encode(readings_of(0), Layout(PUMP), Form.BINARY, "test")
+    with stage(services, models, "anew") as found:
+        found.send(messages[:1000])
+        process = found.worker()
+        found.wait_for(1000)
+        admin = AdminClient(client_settings(services.kafka_bootstrap))
+        admin.delete_topics([found.topic])[found.topic].result(30)
+        _wait_until(lambda: found.topic not in admin.list_topics(timeout=10).topics)
+        ensure_topics(services.kafka_bootstrap, {found.topic: PARTITIONS})
+        found.send(messages[1000:1020])
+        assert process.wait(60) == 1
+        assert found.stored() == 1000
+        assert "the topic was deleted and made anew" in capfd.readouterr().err
+
+
+def test_messages_that_kafka_deletes_under_a_worker_before_they_are_read_are_told(
+    services: Services, models: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    messages = encode(readings_of(0), Layout(PUMP), Form.BINARY, "test")
+    with stage(services, models, "deleted") as found:
+        found.send(messages[:100])
+        process = found.worker()
+        found.wait_for(100)
+        process.send_signal(signal.SIGSTOP)  # it falls behind
+        found.send(messages[100:300])
+        admin = AdminClient(client_settings(services.kafka_bootstrap))
+        (partition,) = {message.partition() for message in everything_in(services.kafka_bootstrap, found.topic)}
+        before = TopicPartition(found.topic, partition, 250)
+        admin.delete_records([before])[before].result(30)
+        process.send_signal(signal.SIGCONT)
+        found.wait_for(150)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(15) == 0
+        assert "Kafka has deleted messages 100 to 249 before they were read; going on at 250" in capfd.readouterr().err

@@ -146,10 +146,13 @@ class Worker:
     def _take(self, partition: int, plant: PartitionPlant, messages: Sequence[Timed]) -> None:
         if not self._wait_for_room():  # first: while it waits, the partition may go to another worker
             return
-        if messages[0].offset() < plant.position:
-            messages = [message for message in messages if message.offset() >= plant.position]
-        if not messages or plant.lost or self._plants.get(partition) is not plant:
+        if plant.lost or self._plants.get(partition) is not plant:
             return
+        if messages[0].offset() != plant.position:  # Kafka's client goes elsewhere where an offset is not there any more
+            self._consumer.demand_reachable(partition, plant.position, plant.position)
+            messages = [message for message in messages if message.offset() >= plant.position]
+            if not messages:
+                return
         self._look_at_clock(messages[0])
         began = time.perf_counter()
         read = plant.read(messages)
