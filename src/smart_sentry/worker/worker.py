@@ -148,7 +148,8 @@ class Worker:
             return
         if plant.lost or self._plants.get(partition) is not plant:
             return
-        if messages[0].offset() != plant.position:  # Kafka's client goes elsewhere where an offset is not there any more
+        if messages[0].offset() != plant.position:
+            # Kafka's client goes elsewhere where an offset is not there any more.
             self._consumer.demand_reachable(partition, plant.position, plant.position)
             messages = [message for message in messages if message.offset() >= plant.position]
             if not messages:
