@@ -17,11 +17,14 @@ from typing import Any
 
 from smart_sentry.assets import AssetType
 from smart_sentry.bundle import Bundle
+from smart_sentry.contracts.alarms import AlarmState as State
 from smart_sentry.errors import SmartSentryError, StoreUnavailable
 from smart_sentry.feed.publisher import FeedPublisher
-from smart_sentry.plant.commands import FORGET, do, refusal_of
+from smart_sentry.plant.commands import FORGET, SWITCH, do, refusal_of
+from smart_sentry.plant.judged_anew import AlarmChanges, changes
 from smart_sentry.plant.parts import Part, renumbered
 from smart_sentry.plant.plant import Plant, Taken
+from smart_sentry.stores.alarm_log import AlarmState
 from smart_sentry.stores.commands import Command
 from smart_sentry.stores.readings import AlreadyStored
 from smart_sentry.stores.store import Batch, Store
@@ -32,6 +35,7 @@ from smart_sentry.worker.reader import PartitionReader, Read
 
 _log = logging.getLogger(__name__)
 _SOURCE = "kafka"
+_NOT_NORMAL = [state.value for state in State if state is not State.NORMAL]
 
 
 class Withdrawn(Exception):
@@ -64,6 +68,8 @@ class PartitionPlant(Plant):
         self._obeying: int | None = None
         self._settled: int | None = None
         self._unsaved_if_new = 0
+        self._standing: list[AlarmState] | None = None
+        """Alarms that are not normal in the database, while what it has is judged once more by another baseline or model."""
         self.lost = False
         """Whether the state is ahead of the database: `restore` it and read again from `position`."""
         self.position = 0
@@ -80,13 +86,16 @@ class PartitionPlant(Plant):
         with self.lock, self.store.transaction() as batch:
             self._place = batch.stream.claim(self._topic, self._partition)
             self.watches.begin(batch.states.all())
-            kept = batch.snapshots.load(self._snapshot_name)
+            kept, others = batch.snapshots.load(self._snapshot_name), _somebody_switched(batch)
             self._reader.restore(kept, self.watches.type_of)
             if kept is not None:
                 for name, state in kept["watches"].items():
                     if name in self.asset_types and not self.watch(name).restore(state):
                         told = "%s: another model judges %s now; its windows begin anew"
                         _log.warning(told, self._snapshot_name, name)
+                        others = True
+            once_more = others and self._place.snapshot_offset < self._place.next_offset
+            self._standing = batch.alarms.current(states=_NOT_NORMAL) if once_more else None
         if self.publisher is not None:
             self.publisher.refresh()  # the owner before may have ended between commit and publication
         self.position, self.lost = self._place.snapshot_offset, False
@@ -116,19 +125,39 @@ class PartitionPlant(Plant):
         """
         with self.lock:
             self._see_again(read.again)
+            followed = self._changes_of_standing(read.next_offset)
             now = self.clock()
             verdicts = tuple(self._judge_part(part, now) for part in read.parts)
             self._pace.unsaved += sum(len(verdict.part.assets) for verdict in verdicts)
             state = None
             if read.numbers is not None and self._pace.is_due(0, now):
                 state = self._state(read.numbers)
-            return Pending(verdicts, read.next_offset, state, now)
+            return Pending(verdicts, read.next_offset, state, now, followed)
 
     def _see_again(self, parts: Sequence[Part]) -> None:
         """Readings that are stored: the state advances alone."""
         for part in parts:
             assert part.received is not None
             self.watch(part.asset_type).assess(part.assets, part.seconds, part.values, part.received)
+
+    def _changes_of_standing(self, end: int) -> tuple[AlarmChanges, ...]:
+        """How the database's alarms become the watches', once all that it has was judged once more.
+
+        Args:
+            end: offset up to which messages were read; those that the database does not have are not judged yet.
+        """
+        if self._standing is None or end <= self._place.next_offset:
+            return ()
+        mine = [alarm for alarm in self._standing if self.watches_over(alarm.asset_id)]
+        self._standing, types = None, self.watches.type_of
+        return tuple(
+            changes(self.watch(name), [its for its in mine if types.get(its.asset_id) == name])
+            for name in self.watches.begun
+        )
+
+    def _tell(self, followed: Sequence[AlarmChanges]) -> None:
+        if self.publisher is not None and (moved := [step for its in followed for step in its.transitions]):
+            self.publisher.publish([], moved)
 
     def store_judged(self, pending: Pending) -> Taken | None:
         """Stores what was judged, in one transaction with the next offset; from any thread, one batch after another.
@@ -161,6 +190,7 @@ class PartitionPlant(Plant):
             self.lost = True
             raise
         self._place = place
+        self._tell(pending.followed)
         self._publish(pending.verdicts, pending.now)
         return pending.taken()
 
@@ -180,6 +210,11 @@ class PartitionPlant(Plant):
             self._see_again(read.again)
             if read.next_offset <= self._place.next_offset:
                 return None
+            if followed := self._changes_of_standing(read.next_offset):
+                with self.store.transaction() as batch:
+                    for its in followed:
+                        batch.alarms.record(its.states, its.transitions)
+                self._tell(followed)
             self._unsaved_if_new = self._pace.unsaved + sum(len(part.assets) for part in read.parts)
             return self._take(renumbered(read.parts), _SOURCE, self.clock())
 
@@ -283,3 +318,8 @@ class PartitionPlant(Plant):
     @property
     def _snapshot_name(self) -> str:
         return f"stream:{self._topic}/{self._partition}"
+
+
+def _somebody_switched(batch: Batch) -> bool:
+    """Whether another baseline is active than the one that judged what the database has: no worker has come to it yet."""
+    return any(command.action == SWITCH for command in batch.commands.waiting())

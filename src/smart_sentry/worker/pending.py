@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from smart_sentry.plant.judged_anew import AlarmChanges
 from smart_sentry.plant.plant import Taken
 from smart_sentry.plant.verdicts import Verdict
 from smart_sentry.plant.watches import Watches
@@ -22,12 +23,14 @@ class Pending:
         next_offset: of the first message after the batch.
         state: a copy of the state after it; None: it is not stored this time.
         now: when it was judged, seconds since 1970 UTC.
+        followed: changes of alarms that no reading of it made.
     """
 
     verdicts: tuple[Verdict, ...]
     next_offset: int
     state: dict[str, Any] | None
     now: float
+    followed: tuple[AlarmChanges, ...] = ()
 
     def write(self, batch: Batch, watches: Watches, source: str) -> None:
         """Writes readings, what was said of them, and assets that are new, within a transaction.
@@ -35,6 +38,8 @@ class Pending:
         Raises:
             AlreadyStored: another way than this partition has brought one of its readings.
         """
+        for its in self.followed:
+            batch.alarms.record(its.states, its.transitions)
         for verdict in self.verdicts:
             verdict.write(batch, source, self.now)
             watches.meet(batch, verdict.part.asset_type, verdict.part.assets, self.now)

@@ -11,10 +11,13 @@ import pytest
 from condition_sample import baseline, running
 from plant_fixture import PUMP, sqlite_in
 
+from smart_sentry.contracts.alarms import AlarmEvent
+from smart_sentry.detection.baseline import Baseline
 from smart_sentry.errors import StoreUnavailable
-from smart_sentry.plant import snapshots
+from smart_sentry.plant import active_baseline, snapshots
 from smart_sentry.plant.commands import CONDITION
 from smart_sentry.plant.condition_watch import ConditionWatch
+from smart_sentry.plant.plant import Plant
 from smart_sentry.plant.purge import purge
 from smart_sentry.plant.worked_plant import WorkedPlant
 from smart_sentry.stores.commands import CommandTable, Outcome
@@ -59,6 +62,12 @@ class Lying:
         return 1, round(START * 1000) + 10_000_000
 
 
+def condition_watch(plant: Plant) -> ConditionWatch:
+    watch = plant.watch(PUMP.name)
+    assert isinstance(watch, ConditionWatch)
+    return watch
+
+
 class Partition:
     """A partition, and a plant that reads it."""
 
@@ -69,9 +78,7 @@ class Partition:
         """Of those that were spoiled."""
         self._epoch = 0
         plant = PartitionPlant({PUMP.name: PUMP}, folder / "models", self.store, "readings", 0)
-        watch = plant.watch(PUMP.name)
-        assert isinstance(watch, ConditionWatch)
-        watch.baselines.add(baseline(rows=300, seed=0, asset_id=ASSET))
+        condition_watch(plant).baselines.add(baseline(rows=300, seed=0, asset_id=ASSET))
         self.plant = PartitionPlant({PUMP.name: PUMP}, folder / "models", self.store, "readings", 0)
         self.refused = 0
         """How often a batch could not be stored the fast way."""
@@ -368,6 +375,65 @@ def test_messages_that_are_read_again_are_counted_once(tmp_path: Path) -> None:
     assert read.next_offset == 61
     assert not any(read.dropped.values())
     assert again.store_judged(again.judge(read)) is None
+    partition.store.close()
+
+
+STRICT = baseline(rows=300, seed=0, asset_id=ASSET)
+TOLERANT = baseline(
+    asset_id=ASSET, values=running(600, 3) + np.outer(0.1 * np.sin(np.arange(600) * 2 * np.pi / 100), [0, 0, 1])
+)
+"""Learnt while the vibration went up and down."""
+
+
+@pytest.mark.parametrize("careful", [False, True], ids=["as ever", "asking the database"])
+@pytest.mark.parametrize(("before", "after", "rose"), [(STRICT, TOLERANT, 1), (TOLERANT, STRICT, 0)])
+def test_alarms_in_the_database_follow_where_a_killed_workers_successor_judges_by_another_baseline(
+    tmp_path: Path, before: Baseline, after: Baseline, rose: int, careful: bool
+) -> None:
+    partition = Partition(tmp_path)
+    service = WorkedPlant({PUMP.name: PUMP}, tmp_path / "models", partition.store)
+
+    def standing() -> tuple[dict[str, str], dict[str, str]]:
+        """Alarms that are not normal in the database, and in the worker's memory."""
+        with partition.store.view() as view:
+            stored = {its.alarm_id: its.state for its in view.alarms.current() if its.state != "NORMAL"}
+        known = partition.plant.watch(PUMP.name).alarms.statuses()
+        return stored, {its.alarm_id: its.state.value for its in known if its.state != "NORMAL"}
+
+    def other_worker() -> None:
+        partition.plant = PartitionPlant({PUMP.name: PUMP}, tmp_path / "models", partition.store, "readings", 0)
+
+    condition_watch(partition.plant).baselines.add(before)
+    other_worker()
+    partition.send(range(190))
+    partition.work()
+    partition.plant.save_now()
+    partition.send(range(190, 215))
+    partition.work()
+    stored, known = standing()
+    assert stored == known
+    assert len(stored) == rose
+    active_baseline.commission(service, ASSET, after, "Ann")
+    other_worker()  # before the first one came to the switch
+    partition.work()
+    if careful:
+        partition.plant.careful_until = len(partition.messages) + 1
+    partition.send([215])
+    partition.work()
+    stored, known = standing()
+    assert stored == known
+    assert len(stored) == 1 - rose
+    with partition.store.view() as view:
+        steps = view.alarms.transitions(asset_id=ASSET)
+    assert [step.event for step in steps] == ([AlarmEvent.RAISED, AlarmEvent.CLEARED] if rose else [AlarmEvent.RAISED])
+    assert "by another baseline" in steps[-1].reason
+    other_worker()
+    partition.work()
+    partition.send([216])
+    partition.work()
+    assert standing() == (stored, known)
+    with partition.store.view() as view:
+        assert len(view.alarms.transitions(asset_id=ASSET)) == len(steps)
     partition.store.close()
 
 
