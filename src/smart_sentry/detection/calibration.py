@@ -98,6 +98,7 @@ def calibrate(asset_id: str, asset_type: AssetType, readings: Readings, *, creat
         raise InsufficientData(f"readings to calibrate {asset_id}", rows, LEAST_READINGS)
     healthy, channels = healthy_steps(asset_type, readings), channel_names(asset_type)
     settings = Settings.of(healthy.steps.settings, asset_type, seed)
+    healthy = _without(healthy, settings.unknown(healthy.steps.settings))
     terms = settings.terms(healthy.steps.settings)
     names, shown = shown_features(asset_type, healthy, readings.seconds)
     rates = np.zeros(len(channels)) if asset_type.phase is not None else adaptation_rates(_rest(healthy, terms))
@@ -217,6 +218,12 @@ def _rest(healthy: HealthySteps, terms: FloatArray, rows: BoolArray | slice = sl
     """(steps, channels) what the settings do not explain."""
     values, its = healthy.steps.channels[rows], terms[rows]
     return fit_normal(values, its).rest(values, its)
+
+
+def _without(healthy: HealthySteps, unknown: BoolArray) -> HealthySteps:
+    """Says nothing of the channels of some steps (steps,)."""
+    channels = np.where(unknown[:, None], np.nan, healthy.steps.channels)
+    return replace(healthy, steps=replace(healthy.steps, channels=channels))
 
 
 def _around_slow_means(healthy: HealthySteps, rates: FloatArray) -> HealthySteps:

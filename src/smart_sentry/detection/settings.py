@@ -18,6 +18,7 @@ from smart_sentry.assets import AssetType
 from smart_sentry.features.regimes import RESOLUTION, find_regimes
 
 FloatArray = NDArray[np.float64]
+BoolArray = NDArray[np.bool_]
 
 MOST_REGIMES = 12
 _ROWS_TO_CLUSTER = 2000
@@ -72,6 +73,10 @@ class Settings:
         """How many terms there are: two of each setting, and one of each regime."""
         return 2 * len(self.centre) + len(self.regimes)
 
+    def unknown(self, settings: FloatArray) -> BoolArray:
+        """(steps,) whether one of the settings (steps, settings) that has moved is missing: nobody knows what is normal then."""
+        return np.asarray((np.isnan(settings) & np.isfinite(self.scale)).any(axis=1))
+
     def terms(self, settings: FloatArray) -> FloatArray:
         """(steps, terms) settings and their squares, standardised, then 1 for the regime; a missing setting counts as average."""
         out = np.zeros((len(settings), self.width))
@@ -104,6 +109,28 @@ def fill_terms(settings: Any, moments: Any, regimes: Any, reach: Any, terms: Any
             inside = inside and abs(settings[j] - regimes[number, j]) <= reach[j]
         terms[2 * width + number] = 1.0 if inside else 0.0
         found = found or inside
+
+
+@njit(cache=True, nogil=True)
+def fill_doubts(settings: Any, moments: Any, doubts: Any) -> bool:
+    """Says how far the terms of a step may be from the truth: a setting that is missing may be anywhere in the range in which it has
+    moved in the calibration.
+
+    Args:
+        settings, moments: as of `fill_terms`.
+        doubts: (2 * settings + regimes,) to fill, 0 where the term is known.
+
+    Returns:
+        Whether any of them is not.
+    """
+    width, found = settings.size, False
+    for j in range(width):
+        doubts[j] = doubts[width + j] = 0.0
+        if np.isnan(settings[j]) and np.isfinite(moments[1, j]):
+            farthest = max(moments[3, j] - moments[0, j], moments[0, j] - moments[2, j]) / moments[1, j]
+            doubts[j], doubts[width + j], found = farthest, farthest * farthest, True
+    doubts[2 * width :] = 1.0 if found else 0.0
+    return found
 
 
 def _regimes(settings: FloatArray, limits: FloatArray, reach: FloatArray, seed: int) -> FloatArray:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from smart_sentry.assets import AssetType
 from smart_sentry.detection.baseline import Baseline
 from smart_sentry.detection.isolation import ForestStack
-from smart_sentry.detection.settings import fill_terms
+from smart_sentry.detection.settings import fill_doubts, fill_terms
 from smart_sentry.detection.statistics import DetectorArrays
 from smart_sentry.features.steps import Steps, channel_names
 from smart_sentry.phases import PHASES, Phase
@@ -184,6 +184,9 @@ class _Key(NamedTuple):
     baselines: tuple[int, ...]
 
 
+_DOUBT, _DOUBT_OF_SPREAD = 1.0, 0.4
+"""How far, in standard deviations and in the logarithm of one, a missing setting may move what is normal of a channel that is judged
+all the same."""
 _KNOWN: WeakValueDictionary[_Key, BaselineStack] = WeakValueDictionary()
 """Each of a worker's partitions has the same ones."""
 
@@ -193,11 +196,13 @@ def _expect(
     channels: Any, settings: Any, slots: Any, phase: Any, moments: Any, regimes: Any, reach: Any, centre: Any, scale: Any,
     slope: Any, spread: Any, out: Any,
 ) -> None:  # fmt: skip
-    terms = np.empty(slope.shape[3])
+    terms, doubts = np.empty(slope.shape[3]), np.empty(slope.shape[3])
     for row in range(slots.size):
         slot, its = slots[row], phase[row]
+        in_doubt = False
         if terms.size:
             fill_terms(settings[row], moments[slot], regimes[slot], reach[slot], terms)
+            in_doubt = fill_doubts(settings[row], moments[slot], doubts)
         for i in range(channels.shape[1]):
             expected, wider = centre[slot, its, i], 0.0
             for j in range(terms.size):
@@ -206,3 +211,8 @@ def _expect(
             out.centre[row, i] = expected
             out.scale[row, i] = scale[slot, its, i] * np.exp(wider)
             out.deviation[row, i] = (channels[row, i] - expected) / out.scale[row, i]
+            if in_doubt:
+                for j in range(terms.size):
+                    moves = abs(slope[slot, its, i, j]) * doubts[j] > _DOUBT * scale[slot, its, i]
+                    if moves or abs(spread[slot, its, i, j]) * doubts[j] > _DOUBT_OF_SPREAD:
+                        out.deviation[row, i] = np.nan

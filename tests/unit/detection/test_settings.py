@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from condition_sample import CREATED
@@ -111,6 +113,49 @@ def test_missing_settings_count_as_their_average_and_as_no_regime() -> None:
     settings = Settings.of(values[:, :2], KIND, 1)
     missing = settings.terms(np.array([[np.nan, np.nan]]))[0]
     np.testing.assert_allclose(missing, 0, atol=1e-12)
+
+
+def lines(rows: int, seed: int) -> np.ndarray:
+    """Readings (rows, 6) whose first two sensors follow the altitude, which changes slowly, and the others nothing."""
+    rng = np.random.default_rng(seed)
+    altitude = 30 + 20 * np.sin(np.arange(rows) / 40)
+    values = rng.normal(size=(rows, 6))
+    values[:, 0], values[:, 1] = altitude, 0.5
+    values[:, 2] += 3.0 * altitude
+    values[:, 3] -= 0.1 * altitude**2
+    return values
+
+
+def flown(rows: int, seed: int) -> np.ndarray:
+    return flights(rows, seed)[0]
+
+
+@pytest.mark.parametrize("machine", [lines, flown], ids=["a trend", "regimes"])
+@pytest.mark.parametrize("silent", [1, 3, 10, 60])
+def test_setting_that_is_silent_is_not_held_against_the_machine(
+    machine: Callable[[int, int], np.ndarray], silent: int
+) -> None:
+    baseline, live = learnt(machine(2000, 11)), machine(1000, 12)
+    _, whole = follow(baseline, live)
+    live[500 : 500 + silent, 0] = np.nan
+    monitor, found = follow(baseline, live)
+    assert found.flag.sum() <= whole.flag.sum()
+    assert found.degradation[-1] <= whole.degradation[-1]
+    assert "altitude" in row_reasons(monitor, found)[500]
+    if machine is lines:  # what does not follow the settings is judged all the same
+        live[500 : 500 + silent, 4:] += 50.0
+        assert follow(baseline, live)[1].flag[500 : 500 + silent].all()
+
+
+@pytest.mark.parametrize("machine", [lines, flown], ids=["a trend", "regimes"])
+def test_calibration_leaves_steps_out_whose_settings_are_silent(machine: Callable[[int, int], np.ndarray]) -> None:
+    values, live = machine(3000, 13), machine(1000, 14)
+    values[np.random.default_rng(15).random(3000) < 0.2, 0] = np.nan
+    fault = live.copy()
+    fault[:, 2] += 8.0 * np.where(machine is lines, 1.0, 4.0)
+    baseline = learnt(values)
+    assert follow(baseline, live)[1].flag.mean() <= 0.02
+    assert follow(baseline, fault)[1].flag.mean() >= 0.95
 
 
 @pytest.mark.parametrize("never", [LEVELS[2], [np.nan, 0.7], [np.nan, np.nan]])
