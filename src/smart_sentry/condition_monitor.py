@@ -122,6 +122,11 @@ class ConditionMonitor:
         self._quality = QualityLane(asset_type)
         self._phases = None if rule is None else PhaseMachine(rule, asset_type.sampling_seconds)
         self._steps = StepMaker(asset_type)
+        self._layout = [
+            *(f"{signal.name} {signal.role}" for signal in asset_type.signals), *channel_names(asset_type),
+            f"every {asset_type.sampling_seconds:g} s", f"steps of {self._steps.length}",
+            "" if rule is None else f"{rule.load_signal} {rule.speed_signal}",
+        ]  # fmt: skip
         self._learnt = self._stacked()
         self._ratio_ranges: dict[tuple[int, int], list[RatioRange]] = {}
         self.channels_in_words = in_words(asset_type, channel_names(asset_type))
@@ -220,7 +225,9 @@ class ConditionMonitor:
     def snapshot(self) -> dict[str, Any]:
         """A copy of the whole state; `restore` puts it back into a monitor of the same asset type."""
         parts: dict[str, Any] = {
+            "layout": self._layout,
             "names": list(self._names),
+            "baselines": [self.baselines[name].version if name in self.baselines else "" for name in self._names],
             "quality": self._quality.snapshot(),
             "steps": self._steps.snapshot(),
         }
@@ -229,8 +236,14 @@ class ConditionMonitor:
         parts["phases"] = None if self._phases is None else self._phases.snapshot()
         return parts
 
+    def fits(self, snapshot: Mapping[str, Any]) -> bool:
+        """Whether a snapshot is of a monitor of the same signals, steps and phases; an older version did not say."""
+        return bool(snapshot.get("layout", self._layout) == self._layout)
+
     def restore(self, snapshot: dict[str, Any]) -> None:
-        """Puts a snapshot back. This monitor's baselines stay: they may be newer than the snapshot."""
+        """Puts a snapshot back that `fits`. This monitor's baselines stay: they may be newer than the snapshot. Windows of assets
+        that another baseline judges now begin anew.
+        """
         known = dict.fromkeys(snapshot["names"])
         names = [*known, *(name for name in self.baselines if name not in known)]
         if names != self._names:
@@ -245,12 +258,22 @@ class ConditionMonitor:
             self._phases.restore(snapshot["phases"])
             self._tell_phase_numbers()
         self._reserve(len(self._names))
+        for slot, (name, version) in enumerate(zip(snapshot["names"], snapshot.get("baselines", ()), strict=False)):
+            baseline = self.baselines.get(name)
+            if version != ("" if baseline is None else baseline.version):
+                self._begin_anew(slot)
+
+    def restore_degradation(self, snapshot: Mapping[str, Any]) -> None:
+        """Takes the degradation alone out of a snapshot, which need not fit."""
+        slots = self.slots(snapshot["names"])
+        self._reserve(len(self._names))
+        self._memory.degradation[slots] = self._memory.held[slots, 3] = snapshot["memory"]["degradation"][: len(slots)]
 
     def with_baseline(self, asset_id: str, baseline: Baseline) -> ConditionMonitor:
         """A monitor that goes on where this one stands, with another baseline for one asset, whose windows begin anew."""
         monitor = ConditionMonitor(self.asset_type, self.baselines | {asset_id: baseline})
         monitor.restore(self.snapshot())
-        monitor._memory.broken[monitor._slot_of[asset_id]] = _PAUSE
+        monitor._begin_anew(monitor._slot_of[asset_id])
         return monitor
 
     def without(self, asset_id: str | None) -> ConditionMonitor:
@@ -265,6 +288,11 @@ class ConditionMonitor:
             state["names"][slot] = empty_place(slot)
         monitor.restore(state)
         return monitor
+
+    def _begin_anew(self, slot: int) -> None:
+        """The asset's windows and what its newest step said; damage stays."""
+        self._memory.broken[slot] = _PAUSE
+        self._memory.held[slot, :3] = np.nan, 0.0, 0.0
 
     def _carried(self, slots: IntArray) -> dict[int, Step]:
         """Of the assets in a batch, those that are flagged as it begins. A slow machine's readings are steps themselves."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from condition_sample import baseline, pump, running, seconds
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from smart_sentry.assets import AssetType
 from smart_sentry.condition_monitor import Condition, ConditionMonitor
 from smart_sentry.condition_reasons import row_reasons
 from smart_sentry.quality import FLAWS
@@ -96,6 +98,56 @@ def test_readings_of_other_assets_change_nothing() -> None:
     found = monitor.assess(monitor.slots(names), np.repeat(seconds(100), 2), mixed)
     np.testing.assert_array_equal(found.score[::2], assess(values).score)
     np.testing.assert_array_equal(found.score[1::2], assess(strangers, asset="pump 2").score)
+
+
+def other_kinds() -> list[tuple[str, AssetType]]:
+    """Pumps whose memory is laid out otherwise, or means something else."""
+    signals = [signal.model_dump(mode="json") for signal in KIND.signals]
+    torque = {"name": "torque_nm", "unit": "Nm", "limits": [0, 900]}
+    return [
+        ("another signal", pump(signals=[*signals, torque])),
+        ("one fewer", pump(signals=signals[:2])),
+        ("in another order", pump(signals=signals[::-1])),
+        ("one of another name", pump(signals=[*signals[:2], torque])),
+        ("one is a setting now", pump(signals=[signals[0] | {"role": "setting"}, *signals[1:]])),
+        ("phases", pump(phase={"load_signal": "current_a"})),
+        ("read more often", pump(sampling_seconds=0.01)),
+    ]
+
+
+@pytest.mark.parametrize("kind", [kind for _, kind in other_kinds()], ids=[what for what, _ in other_kinds()])
+def test_snapshot_of_a_type_that_was_changed_does_not_fit_and_gives_the_damage_alone(kind: AssetType) -> None:
+    before, now = ConditionMonitor(KIND, BOTH), ConditionMonitor(kind, {})
+    damage = before.assess(before.slots(["pump 2"] * 50), seconds(50), worn(50)).degradation[-1]
+    kept = before.snapshot()
+    assert ConditionMonitor(KIND, {}).fits(kept)
+    assert not now.fits(kept)
+    now.restore_degradation(kept)
+    values = np.ones((3, len(kind.signals)))
+    found = now.assess(now.slots(["pump 1", "pump 2", "pump 3"]), seconds(3), values)
+    assert found.degradation.tolist() == [0.0, damage, 0.0]
+
+
+@pytest.mark.parametrize("gone", [False, True], ids=["another baseline", "none any more"])
+def test_windows_begin_anew_where_another_baseline_judges_after_a_restart(gone: bool) -> None:
+    shifted = running(600, 1) + np.array([0, 0, 0.5])
+    before = {name: replace(its, version="1") for name, its in BOTH.items()}
+    now = before | {"pump 1": replace(baseline(asset_id="pump 1", values=shifted), version="2")}
+    if gone:
+        del now["pump 1"]
+    monitor = ConditionMonitor(KIND, before)
+    for asset in BOTH:
+        monitor.assess(monitor.slots([asset] * 50), seconds(50), shifted[:50])
+    kept, after, whole = monitor.snapshot(), ConditionMonitor(KIND, now), ConditionMonitor(KIND, before)
+    after.restore(kept)
+    whole.restore(kept)
+    names = ["pump 1"] * 50 + ["pump 2"] * 50
+    at, values = np.concatenate([50 + seconds(50)] * 2), np.concatenate([shifted[50:100]] * 2)
+    found, expected = (one.assess(one.slots(names), at, values) for one in (after, whole))
+    assert found.flag[:50].mean() <= 0.02
+    assert expected.flag.all()
+    assert found.degradation[0] >= 0.05  # damage stays
+    np.testing.assert_array_equal(found.score[50:], expected.score[50:])
 
 
 def test_assets_behind_one_that_is_forgotten_again_and_again_keep_their_memories() -> None:

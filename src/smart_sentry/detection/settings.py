@@ -113,8 +113,8 @@ def fill_terms(settings: Any, moments: Any, regimes: Any, reach: Any, terms: Any
 
 @njit(cache=True, nogil=True)
 def fill_doubts(settings: Any, moments: Any, doubts: Any) -> bool:
-    """Says how far the terms of a step may be from the truth: a setting that is missing may be anywhere in the range in which it has
-    moved in the calibration.
+    """Says how far the terms of a step may be from the truth: a setting that is missing may be anywhere in the range that it has
+    moved in when it was calibrated.
 
     Args:
         settings, moments: as of `fill_terms`.

@@ -185,8 +185,8 @@ class _Key(NamedTuple):
 
 
 _DOUBT, _DOUBT_OF_SPREAD = 1.0, 0.4
-"""How far, in standard deviations and in the logarithm of one, a missing setting may move what is normal of a channel that is judged
-all the same."""
+"""How far, in standard deviations and in the logarithm of one, a missing setting may move what is normal of a channel that is
+judged all the same."""
 _KNOWN: WeakValueDictionary[_Key, BaselineStack] = WeakValueDictionary()
 """Each of a worker's partitions has the same ones."""
 

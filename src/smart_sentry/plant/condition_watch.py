@@ -72,11 +72,18 @@ class ConditionWatch(Watch):
     def _forget(self, asset_id: str | None) -> None:
         self.monitor = self.monitor.without(asset_id)
 
+    def keep_degradation(self, snapshot: dict[str, Any]) -> None:
+        """As `Watch.keep_degradation`."""
+        if "steps" in snapshot["monitor"]:
+            self.monitor.restore_degradation(snapshot["monitor"])
+
     def _snapshot(self) -> dict[str, Any]:
         return self.monitor.snapshot()
 
     def _restore(self, kept: dict[str, Any]) -> bool:
         if "steps" not in kept:  # a failure model judged these assets
+            return False
+        if not self.monitor.fits(kept):
             return False
         self.monitor.restore(kept)
         return True

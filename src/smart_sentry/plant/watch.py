@@ -164,13 +164,16 @@ class Watch(ABC):
         """Puts a snapshot back; the baselines and the model are those that are active now.
 
         Returns:
-            False where only the alarms could be put back: what was remembered was another model's, and `remember` may build it
-            anew from all readings.
+            False where only the alarms could be put back: what was remembered was another model's, or of other signals, and
+            `remember` may build it anew from all readings.
         """
         self.alarms.restore(snapshot["alarms"])
         self.worked_on = dict(snapshot.get("worked_on", {}))  # an older version knew of no such thing
         self._remember_trouble()
         return self._restore(snapshot["monitor"])
+
+    def keep_degradation(self, snapshot: dict[str, Any]) -> None:  # noqa: B027  most are told it by each reading
+        """Takes the damage out of a snapshot of which the windows are of no use any more, where readings do not tell it."""
 
     def remember(self, asset_ids: Sequence[str], seconds: FloatArray, values: FloatArray, received: FloatArray) -> None:
         """Takes readings as `assess` does, without a word and without alarms."""

@@ -91,8 +91,9 @@ class PartitionPlant(Plant):
             if kept is not None:
                 for name, state in kept["watches"].items():
                     if name in self.asset_types and not self.watch(name).restore(state):
-                        told = "%s: another model judges %s now; its windows begin anew"
+                        told = "%s: another model judges %s now, or its signals are others; its windows begin anew"
                         _log.warning(told, self._snapshot_name, name)
+                        self.watch(name).keep_degradation(state)
                         others = True
             once_more = others and self._place.snapshot_offset < self._place.next_offset
             self._standing = batch.alarms.current(states=_NOT_NORMAL) if once_more else None
