@@ -8,7 +8,7 @@ been.
 
 from __future__ import annotations
 
-import threading
+import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -32,6 +32,7 @@ from smart_sentry.plant.incoming import Incoming, IncomingWindow
 from smart_sentry.plant.maintenance import Maintenance, OwnMaintenance
 from smart_sentry.plant.parts import Part, Sorter
 from smart_sentry.plant.snapshots import SnapshotPace, restore_watches, states_of
+from smart_sentry.plant.turns import Turns
 from smart_sentry.plant.verdicts import Verdict, judge
 from smart_sentry.plant.watch import Watch
 from smart_sentry.plant.watches import Watches, calibrated
@@ -39,6 +40,7 @@ from smart_sentry.stores.readings import AlreadyStored
 from smart_sentry.stores.store import Batch, Store
 from smart_sentry.stores.writer import Busy
 
+_log = logging.getLogger(__name__)
 MODEL = "model"
 """Key of the alarm that says that a model's file is broken."""
 
@@ -81,7 +83,7 @@ class Plant:
         """Time that was spent on judging since it began."""
         self.store = store
         self.clock = clock
-        self.lock = threading.RLock()
+        self.lock = Turns(self.restore)
         self.began_at = clock()
         """When it was opened, seconds since 1970 UTC."""
         self._pace = SnapshotPace(self.began_at)
@@ -106,7 +108,7 @@ class Plant:
             As `take`.
         """
         now = self.clock()
-        if not self.lock.acquire(blocking=False):
+        if not self.lock.acquire_at_once():
             return None
         try:
             if self._pace.is_due(len(readings), now):
@@ -207,8 +209,15 @@ class Plant:
                 raise
 
     def recover(self) -> None:
-        """After a transaction that failed: the monitors may be ahead of the database, which is right."""
-        self.restore()
+        """After a transaction that failed: the monitors may be ahead of the database, which is right. If they cannot be restored now,
+        whoever has the next turn does it before anything else.
+        """
+        self.lock.stale = True
+        try:
+            with self.lock:
+                pass
+        except StoreUnavailable as problem:
+            _log.warning("the monitors are restored later: %s", problem)
 
     def _tell_broken(self) -> None:
         """Raises an alarm for each asset whose active baseline cannot be read."""

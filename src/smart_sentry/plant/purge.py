@@ -62,7 +62,7 @@ def purge(plant: Plant, asset_id: str | None, confirm: str, archive: Path | None
             for store, name in kept:
                 store.take_back(name)
             mark.unlink(missing_ok=True)
-            plant.restore()
+            plant.recover()
             raise
         if plant.publisher is not None:
             plant.publisher.forget(asset_id)

@@ -61,9 +61,10 @@ class Watches:
 
     def of_type(self, name: str) -> Watch:
         """The watch of a type."""
-        if name not in self._by_type:
-            self._by_type[name] = self._new(self.asset_types[name])
-        return self._by_type[name]
+        watch = self._by_type.get(name)
+        if watch is None:  # of two threads that make one, both get the first one's
+            watch = self._by_type.setdefault(name, self._new(self.asset_types[name]))
+        return watch
 
     def of(self, asset_id: str) -> Watch:
         """The watch that an asset is under.
