@@ -209,8 +209,8 @@ class Plant:
                 raise
 
     def recover(self) -> None:
-        """After a transaction that failed: the monitors may be ahead of the database, which is right. If they cannot be restored now,
-        whoever has the next turn does it before anything else.
+        """After a transaction that failed: the monitors may be ahead of the database, which is right. If they cannot be restored
+        now, whoever has the next turn does it before anything else.
         """
         self.lock.stale = True
         try:
