@@ -33,6 +33,8 @@ _SPREADS = 30
 """Spreads that must have been seen before one is judged."""
 _MOVES = 1e-12
 """Mean square of the deviations above which a channel has moved at all; rounding alone stays below."""
+ROUNDING = 1e-9
+"""Share of a channel's size up to which a deviation from it is rounding: the channel never moved."""
 _STATISTICS_AT_ONCE = 3.0
 """The statistics share what they see: together they alarm about three times as often as one."""
 
@@ -114,15 +116,23 @@ def fit_normal(
             slope[:, term] = np.nansum(its, axis=0) / (1.0 + np.isfinite(its).sum(axis=0))
     rest = values - centre - terms @ slope.T
     scale = np.sqrt(_mean((rest - _mean(rest)) ** 2))
-    least = 1e-9 * np.maximum(np.abs(centre), 1e-300)
-    still = scale <= least
-    guess = np.maximum(0.01 * np.abs(centre), 1e-6) if still_scale is None else still_scale
+    still = scale <= ROUNDING * np.maximum(np.abs(centre), 1e-300)
+    guess = still_deviation(centre) if still_scale is None else still_scale
     scale[still] = guess[still]
     if window_readings > 1:
         sensors = channels // 2
         scale[:sensors] = np.maximum(scale[:sensors], np.exp(centre[sensors:]) / np.sqrt(window_readings))
         scale[sensors:] = np.maximum(scale[sensors:], 1.0 / np.sqrt(2.0 * window_readings))
     return Normal(centre, scale, slope, _regime_spreads(rest, terms, scale))
+
+
+def still_deviation(size: FloatArray) -> FloatArray:
+    """(channels,) in the channels' units: what stands for the deviation of those that never moved, from their sizes (channels,).
+
+    >>> still_deviation(np.array([0.0, -3.0])).tolist()
+    [1e-06, 0.03]
+    """
+    return np.maximum(0.01 * np.abs(size), 1e-6)
 
 
 def _mean(values: FloatArray) -> FloatArray:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smart_sentry.assets import AssetType
+from smart_sentry.detection.covariance import ROUNDING, still_deviation
 from smart_sentry.detection.settings import Settings
 from smart_sentry.drift.blocks import Blocks
 
@@ -67,8 +68,9 @@ class Conditioning:
 
     Attributes:
         operating: names of the signals that it is made of.
-        scale: (signals,) robust standard deviation of the reference's residuals.
-        held_out: (blocks, signals) these residuals, each fold's from a fit that has not seen it.
+        scale: (signals,) robust standard deviation of the reference's residuals, in the signals' units; of a signal that never
+            moved, what stands for it (detection.covariance).
+        held_out: (blocks, signals) these residuals, each fold's from a fit that has not seen it; 0 where they are rounding.
     """
 
     operating: tuple[str, ...]
@@ -191,9 +193,12 @@ def _explain(terms: FloatArray, columns: IntArray, level: FloatArray) -> _Explan
         others = np.ones(len(level), dtype=np.bool_)
         others[fold] = False
         held_out[fold] = level[fold] - own[fold] @ _fit(own[others], level[others])
+    size = coefficients[0]  # the terms are centred
+    held_out[np.abs(held_out) <= ROUNDING * np.abs(size)] = 0.0  # the folds differ by the bias of their ridges
+    scale = robust_deviation(held_out) or float(still_deviation(size))
     return _Explanation(
         columns, coefficients, precision, float(explained.min(initial=np.inf)), float(explained.max(initial=-np.inf)),
-        robust_deviation(held_out), held_out,
+        scale, held_out,
     )  # fmt: skip
 
 

@@ -169,7 +169,7 @@ def response_shifts(
     found = []
     for column, name in enumerate(asset_type.signal_names):
         if name in asset_type.sensor_names:
-            scale = windows.conditioning.scale[column] or 1.0
+            scale = windows.conditioning.scale[column]
             residual = windows.fitted.residual[:, column]
             shift = _shift(windows, name, "response", before[:, column], now[:, column], scale, residual)
             found.append(_widened(shift, windows, column, scale))
