@@ -22,6 +22,8 @@ BoolArray = NDArray[np.bool_]
 BLOCK_SECONDS = 60.0
 _LEAST_BLOCKS = 100
 _LEAST_STEADY = 0.5
+_OFTEN_TOLD = 0.5
+"""Share of the steady blocks from which a setting that is missing is lost, not unchanged."""
 _NEAR_BLOCKS, _SETTLING_BLOCKS = 5.0, 30
 
 
@@ -33,9 +35,11 @@ class Blocks:
         seconds: (blocks,) middle of each block.
         level: (blocks, signals) means over its steady readings; NaN where a signal said nothing.
         duty: (blocks,) share of the block's readings at which the machine was at work; 1 without a phase rule.
-        command: (blocks, settings) means of the settings over all readings, rests included. command_square: of their squares.
-        square: (blocks, settings, settings) means of the products of the settings over steady readings.
-        steady: (blocks,) whether the block is steady enough to be compared.
+        command: (blocks, settings) means of the settings over all readings that tell them, rests included; NaN where none does.
+            command_square: of their squares.
+        square: (blocks, settings, settings) means of the products of the settings over steady readings that tell both; NaN
+            where none does.
+        steady: (blocks,) whether the block is steady enough to be compared, and its settings are told.
         rest: (rests, signals) means over each stretch of standing still. rest_seconds: (rests,) its middle.
         scatter: (blocks, signals) mean absolute difference of neighbouring steady readings, as a standard deviation.
         before: (earlier blocks, 1 + 2 settings) `driven` of the window right before, where there was one.
@@ -110,22 +114,31 @@ def blocks_of(asset_type: AssetType, readings: Readings, numbers: PhaseNumbers |
     count = int(block[-1]) + 1
     size = np.bincount(block, minlength=count)
     columns = [asset_type.signal_names.index(name) for name in asset_type.setting_names]
-    told = np.nan_to_num(values[:, columns])
+    told = values[:, columns]
     products = (told[:, :, None] * told[:, None, :]).reshape(len(told), -1)
     duty = _means(at_work[:, None].astype(np.float64), block, count)[:, 0]
     rest, rest_seconds = _rests(values, phase == OFF, readings.seconds)
+    level = _means(np.where(at_work[:, None], values, np.nan), block, count)
+    steady = (duty >= _LEAST_STEADY) & (2 * size >= min(rows, size.max()))
     return Blocks(
         seconds=_means(readings.seconds[:, None], block, count)[:, 0],
-        level=_means(np.where(at_work[:, None], values, np.nan), block, count),
+        level=level,
         duty=duty,
         command=_means(told, block, count),
         command_square=_means(told**2, block, count),
         square=_means(np.where(at_work[:, None], products, np.nan), block, count).reshape(
             count, len(columns), len(columns)
         ),
-        steady=(duty >= _LEAST_STEADY) & (2 * size >= min(rows, size.max())),
+        steady=steady & _is_told(level[:, columns], steady),
         rest=rest, rest_seconds=rest_seconds, scatter=_scatter(values, at_work, block, count),
     )  # fmt: skip
+
+
+def _is_told(settings: FloatArray, steady: BoolArray) -> BoolArray:
+    """(blocks,) whether every setting (blocks, settings) is known; one of few steady blocks holds until it is told anew."""
+    known = np.isfinite(settings)
+    often = known[steady].sum(axis=0) >= _OFTEN_TOLD * steady.sum()
+    return np.asarray((known | ~often).all(axis=1))
 
 
 def _load_and_speed(asset_type: AssetType, values: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -100,7 +100,7 @@ class Conditioning:
     def _terms(self, blocks: Blocks) -> FloatArray:
         raw = _raw_terms(blocks, self._settings_columns, self._settings)
         centre, spread = self._moments
-        return np.column_stack([np.ones(len(raw)), (raw - centre) / spread])
+        return np.column_stack([np.ones(len(raw)), np.nan_to_num((raw - centre) / spread)])
 
 
 def fit_conditioning(asset_type: AssetType, reference: Blocks, with_regimes: bool = False) -> Conditioning:
@@ -119,7 +119,7 @@ def fit_conditioning(asset_type: AssetType, reference: Blocks, with_regimes: boo
     settings = None
     if with_regimes and columns:
         settings = Settings.of(reference.level[reference.steady][:, columns], asset_type, seed=0)
-    raw = _raw_terms(reference, columns, settings)[reference.steady]
+    raw = np.nan_to_num(_raw_terms(reference, columns, settings)[reference.steady])
     level = reference.level[reference.steady]
     centre, spread = (
         (raw.mean(axis=0), raw.std(axis=0)) if len(raw) else (np.zeros(raw.shape[1]), np.ones(raw.shape[1]))
@@ -172,13 +172,28 @@ def exponential_means(values: FloatArray, memory: float) -> FloatArray:
     return out
 
 
+def _carried(values: FloatArray) -> FloatArray:
+    """(rows, columns) with the last known value where one is missing, the first known before it; NaN of a column without any.
+
+    >>> _carried(np.array([[np.nan], [1.0], [np.nan], [3.0]])).ravel().tolist()
+    [1.0, 1.0, 1.0, 3.0]
+    """
+    known = np.isfinite(values)
+    place = np.maximum.accumulate(np.where(known, np.arange(len(values))[:, None], -1), axis=0)
+    first = known.argmax(axis=0) if len(values) else place
+    return np.take_along_axis(values, np.where(place < 0, first, place), axis=0)
+
+
 def _raw_terms(blocks: Blocks, columns: tuple[int, ...], settings: Settings | None) -> FloatArray:
-    told = np.nan_to_num(blocks.level[:, columns])
+    """(blocks, terms) in the settings' units; NaN of a setting that the whole window does not tell."""
+    told = _carried(blocks.level[:, columns])
     upper = np.triu_indices(len(columns))
-    products = np.nan_to_num(blocks.square[:, upper[0], upper[1]]) if len(columns) <= 4 else np.empty((len(told), 0))
+    square = blocks.square[:, upper[0], upper[1]]
+    held = told[:, upper[0]] * told[:, upper[1]]
+    products = np.where(np.isfinite(square), square, held) if len(columns) <= 4 else np.empty((len(told), 0))
     regimes = np.empty((len(told), 0)) if settings is None else settings.terms(told)[:, 2 * len(columns) :]
     before = blocks.driven[:0] if blocks.before is None else blocks.before
-    driven = np.vstack([before, blocks.driven])
+    driven = _carried(np.vstack([before, blocks.driven]))
     slow = [exponential_means(driven, memory)[len(before) :] for memory in _MEMORIES]
     return np.hstack([told, products, regimes, *slow])
 

@@ -8,6 +8,7 @@ import pytest
 from smart_sentry.assets import AssetType, Signal
 from smart_sentry.detection.calibration import Readings
 from smart_sentry.drift.case import DriftCase, Triage, Verdict
+from smart_sentry.drift.shifts import windows_of
 from smart_sentry.drift.triage import triage
 
 FAN = AssetType(
@@ -58,3 +59,37 @@ def test_unit_of_a_sensor_that_never_moved_is_a_hundredth_of_its_size() -> None:
     found = verdict(USUAL, 20.0, 20.0 + np.linspace(0.0, 0.45, ROWS))
     assert found.evidence[0].figures["size_sigma"] == pytest.approx(2.25, abs=0.1)
     assert verdict(USUAL, 20.0, 20.0 + np.linspace(0.0, 0.05, ROWS)).verdict is Verdict.NONE
+
+
+def lossy(seed: int, begins: float, missing: float | np.ndarray, readings: int) -> Readings:
+    """The healthy fan without a share of its loads, in stretches of so many readings."""
+    window = fan(seed, begins, USUAL, 3.0)
+    lost = np.random.default_rng(seed + 100).random(ROWS // readings) < missing
+    window.values[np.repeat(lost, readings), 0] = np.nan
+    return window
+
+
+@pytest.mark.parametrize("readings", [1, 6, 30])
+@pytest.mark.parametrize("share", [0.05, 0.15])
+def test_healthy_machine_whose_load_is_missing_now_and_then_has_not_moved(share: float, readings: int) -> None:
+    before = fan(1, 0.0, USUAL, 3.0)
+    assert triage(DriftCase(FAN, before, lossy(2, 30_000.0, share, readings))).verdict is Verdict.NONE
+    growing = np.linspace(0.0, 2 * share, ROWS // readings)
+    assert triage(DriftCase(FAN, before, lossy(2, 30_000.0, growing, readings))).verdict is Verdict.NONE
+    assert triage(DriftCase(FAN, lossy(1, 0.0, share, readings), lossy(2, 30_000.0, 0.0, 1))).verdict is Verdict.NONE
+
+
+def half_hours(seed: int, begins: float, every: int) -> Readings:
+    """A healthy fan whose load changes every half hour and is told in the first of so many readings."""
+    rng = np.random.default_rng(seed)
+    load = np.repeat(rng.choice(USUAL, size=ROWS // 180 + 1), 180)[:ROWS]
+    power = 5 + 2 * load + load**2 / 50 + rng.normal(size=ROWS)
+    told = np.where(np.arange(ROWS) % every == 0, load, np.nan)
+    return Readings(begins + 10.0 * np.arange(ROWS), np.column_stack([told, power, np.full(ROWS, 3.0)]))
+
+
+def test_load_that_is_told_only_when_it_changes_explains_as_much_as_one_told_always() -> None:
+    always, changes = (windows_of(FAN, half_hours(1, 0.0, one), half_hours(2, 30_000.0, one)) for one in (1, 180))
+    assert changes.conditioning.scale[1:] == pytest.approx(always.conditioning.scale[1:], rel=1e-6)
+    assert changes.followed.residual[:, 1:] == pytest.approx(always.followed.residual[:, 1:], abs=1e-6)
+    assert triage(DriftCase(FAN, half_hours(1, 0.0, 180), half_hours(2, 30_000.0, 180))).verdict is Verdict.NONE
