@@ -95,8 +95,8 @@ class ConditionState(NamedTuple):
 
 @njit(cache=True, nogil=True)
 def watch(
-    start: int, slots: Any, seconds: Any, scores: Any, severities: Any, flags: Any, phases: Any, maintenance: Any,
-    rule: Any, state: Any,
+    start: int, slots: Any, seconds: Any, received: Any, scores: Any, severities: Any, flags: Any, phases: Any,
+    maintenance: Any, rule: Any, state: Any,
 ) -> tuple[int, int]:  # fmt: skip
     """Takes observations from row `start` on until one changes something.
 
@@ -104,6 +104,7 @@ def watch(
         start: first row.
         slots: (rows,) alarms.
         seconds: (rows,) an observation older than the alarm's newest one is passed over, as is one without a time.
+        received: (rows,) seconds at which each came, by the clock of who received it; NaN: nobody says.
         scores: (rows,) multiples of the limit; NaN without a flag says nothing.
         severities: (rows,) 0..1; NaN says nothing.
         flags: (rows,) whether the observation speaks for the alarm.
@@ -124,6 +125,7 @@ def watch(
         if state.clear_due[slot] <= now or state.timer[slot] <= now:
             return row, TIME_PASSED
         state.clock[slot] = now
+        state.heard[slot] = received[row]
         if not np.isnan(scores[row]):
             state.score[slot] = min(max(scores[row], -_HIGHEST_SCORE), _HIGHEST_SCORE)
         if not np.isnan(severities[row]):

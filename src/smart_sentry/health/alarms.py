@@ -82,6 +82,7 @@ class AlarmBook:
             phase: (rows,) indices into `phases.PHASES`; None: unknown.
             maintenance: (rows,) whether the machine is being worked on; None: it is not.
             received: (rows,) when each came, seconds by the clock that `advance_silent` is told; None: nobody says.
+                One that is passed over breaks no silence.
             severity: (rows,) 0..1, by which an alarm gets its priority where the score does not tell how bad it is; NaN says
                 nothing; None: the score tells.
 
@@ -97,16 +98,15 @@ class AlarmBook:
         severities = _column(np.full(rows, np.nan) if severity is None else severity, np.float64, rows)
         phases = _column(np.full(rows, _UNKNOWN) if phase is None else phase, np.int64, rows)
         at_work = _column(np.zeros(rows, dtype=np.bool_) if maintenance is None else maintenance, np.bool_, rows)
+        heard = _column(np.full(rows, np.nan) if received is None else received, np.float64, rows)
         times, slots = _column(seconds, np.float64, rows), _column(slots, np.int64, rows)
         _expect_within(slots, len(self._lives.memories), "slots")
         _expect_within(phases, len(PHASES), "phase")
-        if received is not None:
-            self._lives.conditions.heard[slots] = received
         transitions: list[AlarmTransition] = []
         row = 0
         while row < rows:
             row, change = conditions.watch(
-                row, slots, times, scores, severities, flags, phases, at_work, self._rule, self._lives.conditions
+                row, slots, times, heard, scores, severities, flags, phases, at_work, self._rule, self._lives.conditions
             )
             if change == conditions.NOTHING:
                 break

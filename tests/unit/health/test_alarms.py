@@ -248,6 +248,28 @@ def test_silence_of_readings_dated_a_day_back_passes_on_their_own_clock() -> Non
     assert path(seen_at(book, 70, 86_470, 2.0)) == [(70.0, "RAISED", "UNACKNOWLEDGED")]  # it is not too old
 
 
+def test_observation_from_the_past_breaks_no_silence() -> None:
+    """Raised at 2, nobody comes; a gateway sends something of a while ago again at 3500, which is passed over."""
+    for stragglers in (0, 1, 3):
+        book = book_of(re_alarm_minutes=60)
+        seen_at(book, 0, 0, 0.5, 0.5, 2.0)
+        seen_at(book, -100, 3500, *[0.5] * stragglers)
+        assert path(book.advance_silent(3601.0, silent_seconds=60)) == []
+        assert path(book.advance_silent(3700.0, silent_seconds=60)) == [(3602.0, "RE_ALARMED", "UNACKNOWLEDGED")]
+
+
+def test_straggler_in_the_batch_of_newer_observations_does_not_tell_when_these_came() -> None:
+    """The alarm is raised in the middle of the batch: what follows is taken by a second pass over it."""
+    slots, times, score = np.zeros(4, dtype=np.int64), np.array([0.0, 1.0, -100.0, 2.0]), np.array([0.5, 2, 0.5, 2])
+    received = np.array([0.0, 1.0, 3500.0, 2.0])
+    for rows, heard in ((3, 1.0), (4, 2.0)):
+        for cut in range(rows + 1):
+            book = book_of(re_alarm_minutes=60)
+            for part in (slice(cut), slice(cut, rows)):
+                book.observe(slots[part], times[part], score[part], received=received[part])
+            assert book.snapshot()["conditions"]["heard"][0] == heard
+
+
 def test_shelf_over_readings_dated_a_day_back_ends_by_the_clock_on_the_wall() -> None:
     book = book_of()
     seen_at(book, 0, 86_400, 2.0)
