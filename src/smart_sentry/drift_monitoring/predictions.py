@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -38,7 +38,7 @@ class FailureCalibration:
 
     Attributes:
         assets, rows: with a known failure, and predictions of them.
-        positive: how many of these were within the horizon.
+        positive: how many of these were within the horizon before the asset's next failure.
         brier: mean squared distance to the outcome; 0 is perfect.
         calibration_error: expected calibration error over ten bins, 0..1.
         reliability: bins of the reliability diagram.
@@ -77,8 +77,10 @@ def prediction_drift(
     return _thin(judged), _thin(np.array(recent, dtype=np.float64))
 
 
-def read_outcomes(path: Path) -> dict[str, float]:
-    """Asset id -> when it failed, seconds since 1970 UTC, from a CSV file with the columns asset_id and failed_at (ISO 8601).
+def read_outcomes(path: Path) -> dict[str, list[float]]:
+    """Asset id -> when it failed, seconds since 1970 UTC, each time that it did, in the order of the file.
+
+    The file is CSV with the columns asset_id and failed_at (ISO 8601), a line a failure.
 
     Raises:
         UnreadableData: there is no such file, a column is missing, or a time is none.
@@ -93,22 +95,29 @@ def read_outcomes(path: Path) -> dict[str, float]:
     if times.isna().any() or assets.isna().any():
         raise UnreadableData(path, expected, "a row without a name or a time", "Mend the file.")
     seconds = (times - pd.Timestamp(0, tz="UTC")).dt.total_seconds()
-    return {str(asset): float(time) for asset, time in zip(assets, seconds, strict=True)}
+    found: dict[str, list[float]] = {}
+    for asset, time in zip(assets, seconds, strict=True):
+        found.setdefault(str(asset), []).append(float(time))
+    return found
 
 
-def failure_calibration(batch: Batch, outcomes: Mapping[str, float], horizon_cycles: int) -> FailureCalibration | None:
-    """Judges stored predictions by what then happened; None where no asset with an outcome has any.
+def failure_calibration(
+    batch: Batch, outcomes: Mapping[str, Sequence[float]], horizon_cycles: int
+) -> FailureCalibration | None:
+    """Judges stored predictions by the asset's next failure; None where no asset with an outcome has any.
+
+    Those after an asset's last failure are not judged: what becomes of them is not known yet.
 
     Args:
         batch: of the database.
-        outcomes: asset id -> when it failed, seconds since 1970 UTC.
+        outcomes: asset id -> when it failed, one or more times, seconds since 1970 UTC, in any order.
         horizon_cycles: a prediction was right to expect a failure where so many judged readings, or fewer, lay before it.
     """
     probability, positive, assets = [], [], 0
     for asset, failed in sorted(outcomes.items()):
-        history = batch.predictions.history(asset, Span(end=float(np.nextafter(failed, np.inf))))
+        history = batch.predictions.history(asset, Span(end=float(np.nextafter(max(failed), np.inf))))
         assets += bool(history)
-        left = np.arange(len(history) - 1, -1, -1)
+        left = _readings_left(np.array([one.time for one in history]), np.array(sorted(failed)))
         probability += [one.failure_probability for one in history]
         positive += (left <= horizon_cycles).tolist()
     if not probability:
@@ -120,6 +129,17 @@ def failure_calibration(batch: Batch, outcomes: Mapping[str, float], horizon_cyc
         assets, len(said), int(came.sum()), brier_score(said, came), expected_calibration_error(said, came),
         tuple(ReliabilityBin(mean, rate, int(rows)) for mean, rate, rows in bins),
     )  # fmt: skip
+
+
+def _readings_left(seconds: FloatArray, failed: FloatArray) -> NDArray[np.int64]:
+    """(rows,) how many judged readings lie between each and the next failure; of one at a failure, that is this one.
+
+    Args:
+        seconds: (rows,) of the judged readings, rising, none behind the last failure.
+        failed: (failures,) seconds, rising.
+    """
+    last_before = np.searchsorted(seconds, failed, side="right") - 1
+    return last_before[np.searchsorted(failed, seconds)] - np.arange(len(seconds))
 
 
 def _recent(batch: Batch, asset: str, hours: float) -> list[float]:
