@@ -18,8 +18,8 @@ class Shadow:
 
     Attributes:
         steps: that both judged.
-        both, only_active, only_candidate: flagged steps.
-        agreement: share of the steps of which both say the same, 0..1.
+        both, only_active, only_candidate: flagged steps; what one flags counts where the other could not judge it, too.
+        agreement: share of the steps that both judged of which both say the same, 0..1; 1 where there are none.
         alarms_active, alarms_candidate: when anomaly alarms rose, on the clock of the readings.
         mean_score_active, mean_score_candidate: 1 is the limit; None where nothing was judged.
     """
@@ -38,9 +38,9 @@ class Shadow:
     def sentence(self) -> str:
         """For people."""
         return (
-            f"Over {self.steps} steps both agree on {self.agreement:.1%}: {self.both} flagged by both, {self.only_active} by the "
-            f"active baseline only, {self.only_candidate} by the candidate only; alarms {len(self.alarms_active)} and "
-            f"{len(self.alarms_candidate)}."
+            f"Over {self.steps} steps that both judged they agree on {self.agreement:.1%}: {self.both} flagged by both,"
+            f" {self.only_active} by the active baseline only, {self.only_candidate} by the candidate only; alarms"
+            f" {len(self.alarms_active)} and {len(self.alarms_candidate)}."
         )
 
 
@@ -59,10 +59,10 @@ def shadow(asset_type: AssetType, active: Baseline, candidate: Baseline, before:
     rows = one.seconds >= begins
     ours, theirs = one.flag[rows], other.flag[rows]
     judged = np.isfinite(one.score[rows]) & np.isfinite(other.score[rows])
-    steps = int(rows.sum())
+    steps = int(judged.sum())
     return Shadow(
         steps, int((ours & theirs).sum()), int((ours & ~theirs).sum()), int((~ours & theirs).sum()),
-        float(np.mean(ours == theirs)) if steps else 1.0,
+        float(np.mean(ours[judged] == theirs[judged])) if steps else 1.0,
         tuple(raised.time for raised in one.raised if raised.time >= begins),
         tuple(raised.time for raised in other.raised if raised.time >= begins),
         float(one.score[rows][judged].mean()) if judged.any() else None,

@@ -32,6 +32,28 @@ def test_new_duty_is_flagged_by_the_active_baseline_only() -> None:
     assert "by the active baseline only" in found.sentence
 
 
+def test_steps_that_nobody_judged_are_no_agreement() -> None:
+    """The pump stands still for the first half of the stream, which neither baseline knows."""
+    kind = pump(phase={"load_signal": "current_a", "speed_signal": "speed_rpm"})
+    old, new = (
+        baseline(asset_type=kind, values=running(600, seed) + np.array([shift, 0.0, 0.0]))
+        for seed, shift in ((1, 0), (2, 3))
+    )
+    still, runs = np.tile([0.0, 0.0, 0.01], (250, 1)), running(150, 4) + np.array([3.0, 0.0, 0.0])
+    found = shadow(kind, old, new, stream(still[:100], 0), stream(np.vstack([still[100:], runs]), 100))
+    assert 140 <= found.steps <= 150  # of 300: those that run, but for the start
+    assert found.only_active > 130
+    assert found.agreement == (found.steps - found.only_active) / found.steps
+
+
+def test_stream_that_nobody_judged_compares_nothing() -> None:
+    kind = pump(phase={"load_signal": "current_a", "speed_signal": "speed_rpm"})
+    one = baseline(asset_type=kind)
+    still = np.tile([0.0, 0.0, 0.01], (400, 1))
+    found = shadow(kind, one, one, stream(still[:100], 0), stream(still[100:], 100))
+    assert (found.steps, found.agreement, found.mean_score_active) == (0, 1.0, None)
+
+
 def test_alarms_are_those_of_the_stream_alone() -> None:
     found = shadow(PUMP, OLD, NEW, stream(running(100, 3), 0), stream(running(300, 4) + np.array([3.0, 0.0, 0.0]), 100))
     assert len(found.alarms_active) == 1
