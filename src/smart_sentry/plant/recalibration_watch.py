@@ -9,12 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from smart_sentry.errors import ActionRefused, SmartSentryError, UnknownAsset
+from smart_sentry.features.steps import window_length
 from smart_sentry.plant.condition_watch import ANOMALY
 from smart_sentry.plant.plant import Plant
 from smart_sentry.plant.recalibration_rules import POLICY
 from smart_sentry.plant.recalibrations import Recalibrations
 from smart_sentry.plant.rounds import Rounds
-from smart_sentry.recalibration.watching import LEAST_STEPS, Watched, objections
+from smart_sentry.recalibration.watching import LEAST_STEPS, Watched, objections, rows_of_steps
 from smart_sentry.stores.recalibrations import Recalibration
 from smart_sentry.stores.span import Span
 
@@ -22,6 +23,8 @@ RECALIBRATION = "recalibration"
 """Key of the alarm that says that a recalibration was taken back by itself."""
 EVERY_SECONDS = 2.0
 _MOST_ASSESSMENTS = 50_000
+"""Newest readings of which the steps are judged, but for machines so fast that these would be few steps."""
+_FEWEST_STEPS = 2 * LEAST_STEPS
 _log = logging.getLogger(__name__)
 
 
@@ -76,24 +79,26 @@ class RecalibrationWatch(Rounds):
     def _seen(self, found: Recalibration) -> _Seen:
         asset, begins = found.asked.asset_id, float((found.checks or {})["watch"]["from"])
         kind = self._plant.calibrated_watch_of(asset).asset_type
+        step_readings = window_length(kind)
         with self._plant.store.view() as batch:
             newest = batch.readings.newest(asset) or begins
-            until = float(np.nextafter(newest, np.inf))
-            span = Span(begins, until, _MOST_ASSESSMENTS, newest_first=True)
-            steps = [one for one in batch.assessments.history(asset, span)[::-1] if one.time > begins]
+            after, until = float(np.nextafter(begins, np.inf)), float(np.nextafter(newest, np.inf))
+            first = batch.assessments.history(asset, Span(after, until, 1))
+            most = max(_MOST_ASSESSMENTS, _FEWEST_STEPS * step_readings)
+            carried = batch.assessments.history(asset, Span(after, until, most, newest_first=True))[::-1]
             alarms = tuple(
                 one
                 for one in batch.alarms.transitions(Span(begins, until), asset_id=asset)
                 if one.key == ANOMALY and one.time > begins
             )
-        judged = [one for one in steps if one.score is not None]
+        steps = rows_of_steps(np.array([one.score is not None for one in carried], dtype=np.bool_), step_readings)
         watched = Watched(
-            np.array([one.flag for one in judged], dtype=np.bool_),
-            np.array([one.degradation for one in steps], dtype=np.float64), alarms,
+            np.array([carried[row].flag for row in steps.tolist()], dtype=np.bool_),
+            np.array([one.degradation for one in (*first, *carried[-1:])], dtype=np.float64), alarms,
         )  # fmt: skip
-        late = (one.time for one in steps if found.watch_until is not None and one.time >= found.watch_until)
+        late = (one.time for one in carried if found.watch_until is not None and one.time >= found.watch_until)
         return _Seen(
-            newest, len(judged), next(late, newest), tuple(objections(watched, kind.detection.false_alarm_budget))
+            newest, len(steps), next(late, newest), tuple(objections(watched, kind.detection.false_alarm_budget))
         )
 
     def _act(self, found: Recalibration, seen: _Seen) -> None:

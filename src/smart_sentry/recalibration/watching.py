@@ -23,13 +23,35 @@ class Watched:
 
     Attributes:
         flag: (steps,) whether each was flagged.
-        degradation: (steps,) the index, 0..1.
+        degradation: (values,) the index, 0..1, from the first since the promotion to the newest.
         alarms: transitions of the machine's anomaly alarm.
     """
 
     flag: NDArray[np.bool_]
     degradation: NDArray[np.float64]
     alarms: tuple[AlarmTransition, ...]
+
+
+def rows_of_steps(judged: NDArray[np.bool_], step_readings: int) -> NDArray[np.int64]:
+    """(steps,) one reading of each judged step, of readings that carry what their asset's newest step said.
+
+    What breaks a window leaves readings that are not judged until the next one is whole, so that the first that is judged after
+    them ends a step. Where the very first reading is judged, its step began before: it is passed over, and which of the
+    readings up to the `step_readings`-th ends the next one makes no difference.
+
+    Args:
+        judged: (rows,) whether each reading carries a step, in the order of time.
+        step_readings: readings in a step.
+
+    >>> rows_of_steps(np.array([1, 1, 1, 1, 0, 0, 1, 1, 1, 1, 0], dtype=bool), 3).tolist()
+    [2, 6, 9]
+    """
+    rows = np.flatnonzero(judged)
+    begins = np.flatnonzero(judged & ~np.append(False, judged[:-1]))
+    begin = begins[np.searchsorted(begins, rows, side="right") - 1]
+    first = np.where(begin == 0, step_readings - 1, 0)
+    chosen: NDArray[np.int64] = rows[(rows - begin) % step_readings == first]
+    return chosen
 
 
 def objections(watched: Watched, budget: float) -> list[str]:

@@ -14,7 +14,7 @@ from smart_sentry.recalibration.case import Check
 from smart_sentry.recalibration.flags import flag_share
 from smart_sentry.recalibration.policy import Action, NewestFinding, decide, needs_override
 from smart_sentry.recalibration.shadow import Shadow
-from smart_sentry.recalibration.watching import Watched, objections
+from smart_sentry.recalibration.watching import Watched, objections, rows_of_steps
 
 GOOD = (Check("acceptance", True, {}, "Good."),)
 CALM = Shadow(400, 0, 300, 0, 0.25, (5.0,), (), 3.0, 0.5)
@@ -111,6 +111,23 @@ def test_promoted_baseline_is_taken_back_for_flags_damage_or_an_urgent_alarm() -
 def test_few_steps_say_nothing_about_the_share_of_flags() -> None:
     assert objections(Watched(np.ones(49, dtype=bool), np.zeros(49), ()), 0.002) == []
     assert objections(Watched(np.ones(50, dtype=bool), np.zeros(50), ()), 0.002) != []
+
+
+@pytest.mark.parametrize(
+    ("judged", "step_readings", "expected"),
+    [
+        ("1101", 1, [0, 1, 3]),
+        ("1111111", 3, [2, 5]),  # the first steps end at 0, 1 or 2, and at 3, 4 or 5
+        ("0111111100", 3, [1, 4, 7]),  # the last one was cut off
+        ("11001101111", 3, [4, 7, 10]),
+        ("000", 3, []),
+        ("", 3, []),
+    ],
+)
+def test_one_reading_of_each_step_is_found_however_long_it_was_carried(
+    judged: str, step_readings: int, expected: list[int]
+) -> None:
+    assert rows_of_steps(np.array([one == "1" for one in judged], dtype=bool), step_readings).tolist() == expected
 
 
 def test_run_of_flags_is_one_event() -> None:
