@@ -48,7 +48,7 @@ class Desk:
         self._open_ingest, self._rules = open_ingest, rules
         self.ingest: KafkaIngest | None = None
         self.archive_folder = archive_folder
-        self.gather: Gatherer[SensorReading, ReadingsTaken] = Gatherer(
+        self.gather: Gatherer[Incoming, ReadingsTaken] = Gatherer(
             self._take_each, inline=_AT_ONCE, at_once=self._take_each_at_once, thread="readings"
         )
         self.plant: Plant
@@ -93,13 +93,13 @@ class Desk:
 
     async def take_one(self, reading: SensorReading) -> ReadingsTaken | ReadingsPublished:
         """Takes one reading, from the event loop."""
-        if self.ingest is not None:
-            return await self.ingest.take_one(self._incoming([reading])[0])
-        return await self.gather(reading)
+        incoming = _incoming(reading, self.plant.clock())
+        return await (self.gather(incoming) if self.ingest is None else self.ingest.take_one(incoming))
 
     def take(self, readings: Sequence[SensorReading]) -> ReadingsTaken | ReadingsPublished:
         """Takes readings of one request, all or none."""
-        incoming = self._incoming(readings)
+        now = self.plant.clock()
+        incoming = [_incoming(reading, now) for reading in readings]
         if self.ingest is not None:
             return self.ingest.take(incoming)
         return _told([one.reading_id for one in incoming], self.plant.take(incoming, _SOURCE))
@@ -116,30 +116,26 @@ class Desk:
         if self.ingest is not None:
             self.ingest.forget(asset_id)
 
-    def _take_each(self, readings: Sequence[SensorReading]) -> list[ReadingsTaken]:
-        incoming = self._incoming(readings)
-        return _told_each(incoming, self.plant.take(incoming, _SOURCE))
+    def _take_each(self, readings: Sequence[Incoming]) -> list[ReadingsTaken]:
+        return _told_each(readings, self.plant.take(readings, _SOURCE))
 
-    def _take_each_at_once(self, readings: Sequence[SensorReading]) -> list[ReadingsTaken] | None:
-        incoming = self._incoming(readings)
-        taken = self.plant.take_at_once(incoming, _SOURCE)
-        return None if taken is None else _told_each(incoming, taken)
-
-    def _incoming(self, readings: Sequence[SensorReading]) -> list[Incoming]:
-        now = self.plant.clock()
-        return [
-            Incoming(
-                reading.asset_id, reading.event_id or _new_id(),
-                now if reading.timestamp is None else reading.timestamp.timestamp(),
-                reading.__pydantic_extra__ or {}, reading.asset_type,
-            )
-            for reading in readings
-        ]  # fmt: skip
+    def _take_each_at_once(self, readings: Sequence[Incoming]) -> list[ReadingsTaken] | None:
+        taken = self.plant.take_at_once(readings, _SOURCE)
+        return None if taken is None else _told_each(readings, taken)
 
 
 def status_of(taken: ReadingsTaken | ReadingsPublished) -> int:
     """The status code that tells what became of readings: judged and stored, or in Kafka."""
     return 202 if isinstance(taken, ReadingsPublished) else 200
+
+
+def _incoming(reading: SensorReading, now: float) -> Incoming:
+    """A reading as it enters: its id is drawn once, so that the reading counts once however often storing is tried."""
+    return Incoming(
+        reading.asset_id, reading.event_id or _new_id(),
+        now if reading.timestamp is None else reading.timestamp.timestamp(),
+        reading.__pydantic_extra__ or {}, reading.asset_type,
+    )  # fmt: skip
 
 
 def _new_id() -> str:

@@ -1,7 +1,7 @@
 """Requests of many clients, answered together: what arrives while a pass runs is the next one.
 
 There is no window to wait for and nothing to tune: alone, a request is answered at once; under load, a pass grows by itself to
-whatever arrived in the meantime. A request that fails does not spoil its neighbours'.
+whatever arrived in the meantime. A request that fails does not spoil its neighbours'; a database that is away fails them all.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Generic, TypeVar
+
+from smart_sentry.errors import StoreUnavailable
 
 Asked = TypeVar("Asked")
 Told = TypeVar("Told")
@@ -27,7 +29,8 @@ class Gatherer(Generic[Asked, Told]):
     """Answers requests in the order in which they arrive.
 
     Args:
-        answer: answers any number of requests in one pass, or raises: then each of them is tried alone.
+        answer: answers any number of requests in one pass, or raises: then each of them is tried alone, except after
+            StoreUnavailable, which is everybody's answer: no request is the cause of it, and each try may wait long.
         weigh: how much a request adds to a pass.
         most: a pass takes no further request that would make it heavier.
         inline: a pass up to this weight runs on the event loop, which is faster than to hand it to a thread; a heavier one
@@ -106,6 +109,8 @@ class Gatherer(Generic[Asked, Told]):
     def _outcomes(self, jobs: list[_Job[Asked, Told]]) -> Sequence[Told | Exception]:
         try:
             return self._answer([job.asked for job in jobs])
+        except StoreUnavailable as error:
+            return [error] * len(jobs)
         except Exception as error:  # noqa: BLE001 - a worker's outermost loop: every waiting client must hear of it
             if len(jobs) == 1:
                 return [error]

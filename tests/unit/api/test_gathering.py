@@ -3,6 +3,7 @@ import threading
 from collections.abc import Sequence
 
 from smart_sentry.api.gathering import Gatherer
+from smart_sentry.errors import StoreUnavailable
 
 
 def test_answers_come_in_the_order_of_the_requests_from_a_thread_of_its_own() -> None:
@@ -67,3 +68,21 @@ def test_light_pass_is_answered_at_once_and_by_the_thread_where_that_cannot_be()
     assert asyncio.run(ask()) == [2, 4, 6, 8, 10]
     here = threading.current_thread().name
     assert [name == here for name in threads] == [True, False, False, False]
+
+
+def test_database_that_is_away_is_everybodys_answer_after_one_pass() -> None:
+    away = StoreUnavailable("postgresql", "the host cannot be reached", "-")
+    passes: list[int] = []
+
+    def answer(asked: Sequence[int]) -> list[int]:
+        passes.append(len(asked))
+        raise away
+
+    async def ask() -> list[int | BaseException]:
+        gather: Gatherer[int, int] = Gatherer(answer)
+        told = await asyncio.gather(*(gather(number) for number in range(3)), return_exceptions=True)
+        gather.close()
+        return told
+
+    assert asyncio.run(ask()) == [away] * 3
+    assert passes == [3]
