@@ -17,7 +17,6 @@ from smart_sentry.plant.maintenance import Maintenance
 from smart_sentry.plant.plant import Plant
 from smart_sentry.plant.watch import Watch
 from smart_sentry.plant.workers import Workers
-from smart_sentry.stores.span import Span
 from smart_sentry.stores.store import Batch
 
 
@@ -92,11 +91,16 @@ class AskedAlarmActions:
     ) -> AlarmTransition:
         """As `AlarmActions.act`; the answer is what the database has of it."""
         self._plant.watch_of(asset_id)
+        with self._plant.store.view() as batch:
+            before = batch.alarms.last_number()
         told = {"key": key, "action": action.value, "author": author, "reason": reason, "until": until}
         self._plant.workers.ask(asset_id, ACT, told)
         with self._plant.store.view() as batch:
-            steps = batch.alarms.transitions(Span(limit=50, newest_first=True), asset_id=asset_id)
-        return next(step for step in steps if step.key == key and step.author == author)
+            steps = batch.alarms.transitions(asset_id=asset_id, after=before)
+        for step in steps:
+            if (step.key, step.author, step.reason) == (key, author, reason):
+                return step
+        raise UnknownAsset(asset_id)  # it was done, and purged since
 
     def state_condition(self, asset_id: str, key: str, holds: bool, author: str, text: str) -> bool:
         """As `AlarmActions.state_condition`, when the worker comes to it."""

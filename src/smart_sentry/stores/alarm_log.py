@@ -114,15 +114,21 @@ class AlarmLog:
         row = self._connection.execute(select(alarms).where(alarms.c.alarm_id == alarm_id)).one_or_none()
         return None if row is None else _alarm(row)
 
+    def last_number(self) -> int:
+        """Number of the newest transition; 0 before the first."""
+        return self._connection.execute(select(func.max(alarm_transitions.c.id))).scalar_one() or 0
+
     def transitions(
-        self, span: Span = EVERYTHING, *, asset_id: str | None = None, alarm_id: str | None = None
+        self, span: Span = EVERYTHING, *, asset_id: str | None = None, alarm_id: str | None = None, after: int = 0
     ) -> list[AlarmTransition]:
-        """What happened in a stretch of time, to every alarm, those of an asset, or one."""
+        """What happened in a stretch of time, to every alarm, those of an asset, or one; all that was stored after a number."""
         query = select(*(alarm_transitions.c[name] for name in AlarmTransition.__dataclass_fields__))
         if asset_id is not None:
             query = query.where(alarm_transitions.c.asset_id == asset_id)
         if alarm_id is not None:
             query = query.where(alarm_transitions.c.alarm_id == alarm_id)
+        if after:
+            query = query.where(alarm_transitions.c.id > after)
         return [_transition(row) for row in self._connection.execute(span.of(query, alarm_transitions))]
 
     def transitions_behind(self, start: float, end: float, asset_id: str | None = None) -> list[AlarmTransition]:

@@ -40,6 +40,17 @@ def test_alarm_stands_where_the_last_record_put_it_and_its_transitions_are_all_k
         assert view.alarms.transitions(Span(newest_first=True, limit=1)) == [SHELVING]
 
 
+def test_transitions_after_a_number_are_those_that_were_stored_since(store: Store) -> None:
+    with store.transaction() as batch:
+        assert batch.alarms.last_number() == 0
+        batch.alarms.record([RAISED], [RAISING])
+        before = batch.alarms.last_number()
+        batch.alarms.record([], [replace(SHELVING, time=5.0)])  # stored later, though of an earlier time
+    with store.view() as view:
+        assert view.alarms.transitions(after=before) == [replace(SHELVING, time=5.0)]
+        assert view.alarms.transitions(after=before + 1) == []
+
+
 def test_transition_comes_back_in_the_words_it_was_told_in(store: Store) -> None:
     with store.transaction() as batch:
         batch.alarms.record([RAISED], [RAISING])
