@@ -105,10 +105,11 @@ class DatabaseFeed:
         assessed, moved, audited = batch.live.last_numbers()
         if not self._began or assessed < self._assessed.top or moved < self._moved.top:
             return self._anew(batch)  # a purge has taken the last rows, and their numbers are given again
-        found: list[Told] = []
-        if audited > self._purged:
-            found += [AssetGone(asset_id=asset) for _, asset in batch.live.purged_after(self._purged)]
-            self._purged = audited
+        purged = batch.live.purged_after(self._purged) if audited > self._purged else []
+        if purged and self._store.gives_numbers_again:
+            return self._anew(batch)  # rows that came since the purge may bear numbers that are known
+        found: list[Told] = [AssetGone(asset_id=asset) for _, asset in purged]
+        self._purged = audited
         if assessed > self._assessed.top or self._assessed.has_gaps:
             found += self._updates(batch)
         if moved > self._moved.top or self._moved.has_gaps:

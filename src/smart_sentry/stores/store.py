@@ -179,6 +179,11 @@ class Store:
         """Whether transactions that write end in the order in which they begin, so that numbers of rows show up in order."""
         return self._sqlite
 
+    @property
+    def gives_numbers_again(self) -> bool:
+        """Whether the next row may bear the number of a last row that was deleted."""
+        return self._sqlite
+
     def abandon(self) -> None:
         """Ends every transaction with StoreUnavailable, also those that wait for a server that says nothing, and lets none begin.
 

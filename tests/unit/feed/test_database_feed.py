@@ -9,11 +9,14 @@ import numpy as np
 import pytest
 from postgres_server import PostgresServer, postgres_server  # noqa: F401
 
-from smart_sentry.contracts.live import AssetUpdate
+from smart_sentry.contracts.alarms import AlarmEvent, AlarmPriority, AlarmState, AlarmTransition
+from smart_sentry.contracts.live import AlarmUpdate, AssetUpdate
 from smart_sentry.feed.database_feed import DatabaseFeed
 from smart_sentry.feed.feed import FeedUnavailable
+from smart_sentry.stores.alarm_log import AlarmState as StoredAlarm
 from smart_sentry.stores.assessments import AssessmentRows
 from smart_sentry.stores.readings import ReadingRows
+from smart_sentry.stores.retention import Purge
 from smart_sentry.stores.store import Batch, Store
 
 
@@ -34,6 +37,16 @@ def add(batch: Batch, asset: str, number: int) -> None:
     batch.readings.append(rows, AssessmentRows(
         [asset], [f"r{number}"], seconds, ["STEADY"], one, np.array([False]), np.array([0]), one, ["LOW"], one, [""],
     ))  # fmt: skip
+
+
+def raise_alarm(batch: Batch, asset: str, number: int) -> None:
+    """A step of the asset's only alarm, which stands."""
+    alarm_id, time = f"{asset}:anomaly:1", float(number)
+    step = AlarmTransition(
+        alarm_id, asset, "anomaly", AlarmState.NORMAL, AlarmState.UNACKNOWLEDGED, AlarmEvent.RAISED, time, "system", "",
+        AlarmPriority.HIGH, 2.0,
+    )  # fmt: skip
+    batch.alarms.record([StoredAlarm(alarm_id, asset, "anomaly", "HIGH", "UNACKNOWLEDGED", time, "")], [step])
 
 
 def told(feed: DatabaseFeed) -> list[tuple[str, float]]:
@@ -67,13 +80,30 @@ def test_purge_that_takes_the_last_rows_loses_nothing_that_comes_after(store: St
                 add(batch, "a", number)
         assert told(feed) == [("a", 4.0)]
         with store.transaction() as batch:
-            from smart_sentry.stores.retention import Purge
-
             batch.purge(Purge(None, None, "Ada", 1.0))
         assert [one.kind for one in feed.follow(0.0)] == ["gone"]
         with store.transaction() as batch:
             add(batch, "b", 1)
         assert told(feed) == [("b", 1.0)]
+
+
+def test_rows_that_take_the_numbers_of_purged_ones_before_anybody_looks_are_told(store: Store) -> None:
+    with DatabaseFeed(store) as feed:
+        with store.transaction() as batch:
+            for asset, number in (("b", 1), ("a", 2)):
+                add(batch, asset, number)
+                raise_alarm(batch, asset, number)
+        assert sorted(told(feed)) == [("a", 2.0), ("b", 1.0)]
+        with store.transaction() as batch:
+            batch.purge(Purge("a", None, "Ada", 3.0))
+        with store.transaction() as batch:
+            add(batch, "b", 4)
+            raise_alarm(batch, "b", 4)
+        came = list(feed.follow(0.0))
+        assert came[0].kind == "gone"
+        assert [(one.asset_id, one.time) for one in came if isinstance(one, AssetUpdate)] == [("b", 4.0)]
+        assert [(one.asset_id, one.time) for one in came if isinstance(one, AlarmUpdate)] == [("b", 4.0)]
+        assert told(feed) == []
 
 
 @pytest.mark.parametrize("joins", ["before", "between"])
