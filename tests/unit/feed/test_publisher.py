@@ -176,6 +176,31 @@ def test_feed_is_filled_when_somebody_else_may_have_died_before_telling() -> Non
         wait_until(lambda: link.fills == 2)
 
 
+def test_feed_is_filled_where_it_is_asked_for_while_the_publisher_looks_whether_it_was(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    link, asked, asks = MemoryLink(), {"behind": False}, threading.Event()
+
+    def seen(publisher: FeedPublisher) -> bool:
+        behind = asked["behind"]
+        if asks.is_set():
+            asks.clear()
+            asker = threading.Thread(target=publisher.refresh)
+            asker.start()
+            asker.join(10)
+        return behind
+
+    def put(_: FeedPublisher, behind: bool) -> None:
+        asked["behind"] = behind
+
+    monkeypatch.setattr(FeedPublisher, "_behind", property(seen, put), raising=False)
+    with publishing(link) as publisher:
+        wait_until(lambda: link.fills == 1)
+        asks.set()
+        publisher.publish((), [step(1)])
+        wait_until(lambda: link.fills == 2)
+
+
 def test_purge_takes_back_what_waits_and_is_told_before_what_comes_after_it() -> None:
     link = MemoryLink()
     link.up = False
