@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from urllib.parse import unquote
@@ -144,6 +145,17 @@ class BaselineStore:
             raise ModelUnavailable(self._home(asset_id), f"{asset_id} has no earlier baseline to roll back to.")
         write_json(self._home(asset_id) / ACTIVE, {"history": history[:-1]})
         return history[-2]
+
+    def restore_history(self, asset_id: str, history: Sequence[str]) -> None:
+        """Makes a history, as `history` told it, the one that counts again, whether its versions can be read or not."""
+        if history:
+            write_json(self._home(asset_id) / ACTIVE, {"history": [*history]})
+        else:
+            (self._home(asset_id) / ACTIVE).unlink(missing_ok=True)
+
+    def remove(self, asset_id: str, version: str) -> None:
+        """Deletes a kept version that is not in the history, with its readings."""
+        shutil.rmtree(self._home(asset_id) / version, ignore_errors=True)
 
     def put_aside(self, asset_id: str) -> None:
         """Takes an asset's baselines out of use, so that `take_back` or `remove_aside` may follow: the first half of a purge."""

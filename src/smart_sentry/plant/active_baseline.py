@@ -22,15 +22,14 @@ def commission(plant: Plant, asset_id: str, baseline: Baseline, author: str, rea
     """Makes a baseline the active one, keeps the readings it was learnt from, and returns its version."""
     with plant.lock:
         watch = plant.calibrated_watch_of(asset_id)
-        version = watch.baselines.add(baseline, readings)
+        history, kept = watch.baselines.history(asset_id), watch.baselines.versions(asset_id)
+        version = watch.baselines.add(baseline, readings)  # one that is kept already, where it was learnt from the same
         try:
             _switch(plant, watch, asset_id, author, "calibrate", {"grade": baseline.acceptance.grade})
         except BaseException:
-            if watch.baselines.history(asset_id)[:-1]:
-                watch.baselines.roll_back(asset_id)
-            else:
-                watch.baselines.put_aside(asset_id)
-                watch.baselines.remove_aside(asset_id)
+            watch.baselines.restore_history(asset_id, history)
+            if version not in kept:
+                watch.baselines.remove(asset_id, version)
             plant.recover()
             raise
         plant.alarms.state_condition(asset_id, MODEL, False, author, "a new baseline is active")
@@ -53,6 +52,7 @@ def promote(plant: Plant, asset_id: str, version: str, author: str, also: Callab
     """
     with plant.lock:
         watch = _not_calibrating(plant, "promotion", asset_id)
+        history = watch.baselines.history(asset_id)
         try:
             watch.baselines.activate(asset_id, version)
         except (ModelUnavailable, ChecksumMismatch) as problem:
@@ -61,7 +61,7 @@ def promote(plant: Plant, asset_id: str, version: str, author: str, also: Callab
         try:
             _switch(plant, watch, asset_id, author, "promote", {}, also)
         except BaseException:
-            watch.baselines.roll_back(asset_id)
+            watch.baselines.restore_history(asset_id, history)
             plant.recover()
             raise
         plant.alarms.state_condition(asset_id, MODEL, False, author, "a baseline was promoted")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +12,7 @@ import pytest
 from condition_sample import baseline, running
 from plant_fixture import PUMP, calibrate_asset, client_of_pumps, healthy, open_pumps, readings_of, send_batch, take
 
-from smart_sentry.detection.baseline import ARRAYS
+from smart_sentry.detection.baseline import ARRAYS, Baseline
 from smart_sentry.errors import ActionRefused, StoreUnavailable
 from smart_sentry.plant import active_baseline
 from smart_sentry.plant.calibrations import Calibrations
@@ -118,6 +120,80 @@ def test_baseline_that_the_database_does_not_take_is_not_active(
             active_baseline.commission(plant, ASSET, baseline(rows=200, seed=9, asset_id=ASSET), "Ada")
     assert watch_of(plant).judge_of(ASSET) == first
     assert watch_of(plant).baselines.history(ASSET) == [first]
+    plant.store.close()
+
+
+@pytest.fixture
+def no_room(monkeypatch: pytest.MonkeyPatch) -> Callable[[Plant], AbstractContextManager[None]]:
+    """A plant's database takes nothing meanwhile."""
+
+    def full(*_: object) -> None:
+        raise StoreUnavailable("sqlite", "the disk is full", "Make room.")
+
+    @contextmanager
+    def meanwhile(plant: Plant) -> Iterator[None]:
+        with monkeypatch.context() as patch:
+            patch.setattr(plant, "save", full)
+            yield
+
+    return meanwhile
+
+
+def learnt(seed: int) -> Baseline:
+    return baseline(rows=200, seed=seed, asset_id=ASSET, asset_type=PUMP)
+
+
+@pytest.mark.parametrize("seeds", [[8], [8, 9]], ids=["active", "earlier"])
+def test_calibration_on_unchanged_readings_that_the_database_does_not_take_leaves_all_baselines(
+    tmp_path: Path, no_room: Callable[[Plant], AbstractContextManager[None]], seeds: list[int]
+) -> None:
+    """Its version is one that is kept already: the active one, or an earlier one."""
+    plant = open_pumps(tmp_path)
+    take(plant, healthy(200, 0))
+    kept = watch_of(plant).baselines
+    for seed in seeds:
+        active_baseline.commission(plant, ASSET, learnt(seed), "Ada")
+    candidate = kept.keep(learnt(10))
+    before, versions = kept.history(ASSET), kept.versions(ASSET)
+    with no_room(plant), pytest.raises(StoreUnavailable):
+        active_baseline.commission(plant, ASSET, learnt(8), "Ada")
+    assert (kept.history(ASSET), kept.versions(ASSET)) == (before, versions)
+    assert candidate in versions
+    assert watch_of(plant).judge_of(ASSET) == before[-1]
+    with plant.store.view() as view:
+        active = view.baselines.active(ASSET)
+    assert active is not None
+    assert active.version == before[-1]
+    plant.store.close()
+
+
+def test_new_baseline_that_the_database_does_not_take_leaves_the_candidates_of_an_asset_without_one(
+    tmp_path: Path, no_room: Callable[[Plant], AbstractContextManager[None]]
+) -> None:
+    plant = open_pumps(tmp_path)
+    take(plant, healthy(200, 0))
+    kept = watch_of(plant).baselines
+    candidate = kept.keep(learnt(10))
+    with no_room(plant), pytest.raises(StoreUnavailable):
+        active_baseline.commission(plant, ASSET, learnt(8), "Ada")
+    assert (kept.history(ASSET), kept.versions(ASSET)) == ([], [candidate])
+    plant.store.close()
+
+
+@pytest.mark.parametrize("seeds", [[8], [8, 9]], ids=["active", "earlier"])
+def test_promotion_of_a_baseline_that_was_active_already_leaves_the_history_where_the_database_does_not_take_it(
+    tmp_path: Path, no_room: Callable[[Plant], AbstractContextManager[None]], seeds: list[int]
+) -> None:
+    plant = open_pumps(tmp_path)
+    take(plant, healthy(200, 0))
+    kept = watch_of(plant).baselines
+    for seed in seeds:
+        active_baseline.commission(plant, ASSET, learnt(seed), "Ada")
+    before = kept.history(ASSET)
+    with no_room(plant), pytest.raises(StoreUnavailable):
+        active_baseline.promote(plant, ASSET, before[0], "Ada", lambda _: None)
+    assert kept.history(ASSET) == before
+    assert watch_of(plant).judge_of(ASSET) == before[-1]
     plant.store.close()
 
 
