@@ -17,6 +17,7 @@ from smart_sentry.plant import active_baseline
 from smart_sentry.plant.plant import Plant
 from smart_sentry.stores.asset_states import AssetState, State
 from smart_sentry.stores.span import Span
+from smart_sentry.stores.store import Batch
 from smart_sentry.tracking.records import CalibrationOutcome, CalibrationRecord
 
 _log = logging.getLogger(__name__)
@@ -117,7 +118,7 @@ class Calibrations:
             span = Span.last_minutes(lookback_minutes, end)
             return Readings(*batch.readings.values(asset_id, kind.signal_names, span))
 
-    def _run(self, asset_id: str, readings: Readings, author: str, before: str) -> None:
+    def _run(self, asset_id: str, readings: Readings, author: str, before: State) -> None:
         try:
             self._tell(CalibrationStatus(asset_id, "learning", 0.3, len(readings.seconds)))
             kind = self._plant.watch_of(asset_id).asset_type
@@ -150,7 +151,7 @@ class Calibrations:
     def _accepted(self, asset_id: str, baseline: Baseline, version: str, rows: int) -> CalibrationStatus:
         return CalibrationStatus(asset_id, "accepted", 1.0, rows, version, baseline.acceptance)
 
-    def _give_up(self, asset_id: str, before: str, stage: str, problem: str) -> None:
+    def _give_up(self, asset_id: str, before: State, stage: str, problem: str) -> None:
         """Tells the end also while the database is away; the asset's state then follows as soon as it answers."""
         back = self._is_put_back(asset_id, before)
         with self._lock:
@@ -163,7 +164,7 @@ class Calibrations:
         with self._lock:
             self._statuses[status.asset_id] = status
 
-    def _is_put_back(self, asset_id: str, before: str) -> bool:
+    def _is_put_back(self, asset_id: str, before: State) -> bool:
         try:
             self._put_back(asset_id, before)
         except Exception:  # noqa: BLE001 - the outermost loop of a background thread: what failed is tried again
@@ -171,20 +172,28 @@ class Calibrations:
             return False
         return True
 
-    def _put_back(self, asset_id: str, before: str) -> None:
-        state: State = "CALIBRATED" if before in ("CALIBRATED", "MONITORING") else "IDLE"
+    def _put_back(self, asset_id: str, before: State) -> None:
         with self._plant.store.transaction(assets=[asset_id]) as batch:
             found = batch.states.find(asset_id)
             if found is not None:
-                batch.states.change(replace(found, state=state, time=self._plant.clock()), only_from=_CALIBRATING)
+                batch.states.change(replace(found, state=before, time=self._plant.clock()), only_from=_CALIBRATING)
 
     def _settle_interrupted(self) -> None:
         """A calibration that a stop of the service cut off has left its asset CALIBRATING."""
         with self._plant.store.view() as batch:
             cut = [state for state in batch.states.all().values() if state.state == "CALIBRATING"]
-            noted = {state.asset_id for state in cut if batch.baselines.active(state.asset_id) is not None}
+            noted = {state.asset_id: _by_rows(batch, state.asset_id) for state in cut}
         for state in cut:
-            calibrated = state.asset_id in noted
+            before = noted[state.asset_id]
             if state.asset_type in self._plant.asset_types:
-                calibrated = self._plant.watch(state.asset_type).judge_of(state.asset_id) is not None
-            self._put_back(state.asset_id, "CALIBRATED" if calibrated else "IDLE")
+                judged = self._plant.watch(state.asset_type).judge_of(state.asset_id) is not None
+                before = "IDLE" if not judged else "CALIBRATED" if before == "IDLE" else before
+            self._put_back(state.asset_id, before)
+
+
+def _by_rows(batch: Batch, asset_id: str) -> State:
+    """What an asset is in by its active baseline and newest reading. A worker that judges it already does not say so again."""
+    active, came = batch.baselines.active(asset_id), batch.readings.newest_came(asset_id)
+    if active is None:
+        return "IDLE"
+    return "MONITORING" if came is not None and came > active.time else "CALIBRATED"

@@ -241,6 +241,13 @@ class ReadingTable:
         newest: float | None = self._connection.execute(query).scalar_one()
         return newest
 
+    def newest_came(self, asset_id: str) -> float | None:
+        """When an asset's newest reading was taken, seconds since 1970 UTC; None without one."""
+        query = select(readings.c.received).where(readings.c.asset_id == asset_id)
+        newest = query.order_by(readings.c.time.desc(), readings.c.id.desc()).limit(1)
+        came: float | None = self._connection.execute(newest).scalar()
+        return came
+
     def assets(self) -> list[str]:
         """Every asset that has readings, sorted by the bytes of its name."""
         return [str(row.asset_id) for row in self._connection.execute(_ASSETS)]

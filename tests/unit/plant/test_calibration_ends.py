@@ -10,13 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from plant_fixture import healthy, open_pumps, take
+from plant_fixture import PUMP, healthy, open_pumps, sqlite_in, take
 
 from smart_sentry.errors import ContaminatedCalibration, SmartSentryError, StoreUnavailable
 from smart_sentry.plant import calibrations
 from smart_sentry.plant.calibrations import Calibrations
 from smart_sentry.plant.plant import Plant
-from smart_sentry.stores.store import Batch
+from smart_sentry.plant.worked_plant import WorkedPlant
+from smart_sentry.stores.asset_states import AssetState
+from smart_sentry.stores.store import Batch, Store
 
 ASSET = "motor_01"
 AWAY = StoreUnavailable("postgresql", "the server is gone", "Start it.")
@@ -109,3 +111,47 @@ def test_service_that_ends_while_the_database_is_away_does_not_wait_for_it(
     database.away.clear()
     Calibrations(plant).close()  # the next start
     assert state(plant) == "IDLE"
+
+
+@pytest.mark.parametrize(("problem", "told"), [(REFUSED, "refused"), (AWAY, "failed")])
+def test_machine_whose_recalibration_brings_no_baseline_is_monitored_as_before(
+    plant: Plant, monkeypatch: pytest.MonkeyPatch, problem: SmartSentryError, told: str
+) -> None:
+    monitored(plant)
+    running, database = fails_with_the_database_away(monkeypatch, plant, problem, 0.02)
+    assert stage(running) == told
+    database.away.clear()
+    until(lambda: state(plant) != "CALIBRATING")
+    running.close()
+    assert state(plant) == "MONITORING"
+    take(plant, healthy(10, 3, begin=700))
+    assert state(plant) == "MONITORING"
+
+
+@pytest.mark.parametrize(("judged", "after"), [(True, "MONITORING"), (False, "CALIBRATED")])
+def test_recalibration_that_a_stop_of_the_service_cut_off_leaves_a_machine_that_workers_judge_as_it_was(
+    plant: Plant, tmp_path: Path, judged: bool, after: str
+) -> None:
+    """The worker has not stopped: it does not say again that it monitors the machine."""
+    monitored(plant) if judged else calibrated(plant)
+    with plant.store.transaction() as batch:
+        batch.states.change(AssetState(ASSET, "CALIBRATING", PUMP.name, plant.clock()))
+    service = WorkedPlant({PUMP.name: PUMP}, tmp_path / "models", Store(sqlite_in(tmp_path)))
+    Calibrations(service).close()
+    service.store.close()
+    assert state(plant) == after
+    take(plant, healthy(10, 3, begin=700))
+    assert state(plant) == "MONITORING"
+
+
+def calibrated(plant: Plant) -> None:
+    running = Calibrations(plant)
+    running.start(ASSET, 60, "Ada")
+    running.close()
+    assert state(plant) == "CALIBRATED"
+
+
+def monitored(plant: Plant) -> None:
+    calibrated(plant)
+    take(plant, healthy(10, 2, begin=600))
+    assert state(plant) == "MONITORING"

@@ -133,6 +133,13 @@ def test_newest_reading_is_the_one_of_the_latest_time(store: Store) -> None:
         assert view.readings.newest("pump") == 1009.0
 
 
+def test_when_the_newest_reading_came_is_told_of_the_latest_time(store: Store) -> None:
+    _fill(store, some_readings("pump", [5, 9]), replace(some_readings("pump", [2]), received=6000.0))
+    with store.view() as view:
+        assert view.readings.newest_came("pump") == 5000.0
+        assert view.readings.newest_came("nobody") is None
+
+
 @pytest.mark.parametrize("name", ["'; DROP TABLE readings; --", "größe/🏭", "%s $1 ?", " "])
 def test_names_of_any_characters_are_only_names(store: Store, name: str) -> None:
     _fill(store, some_readings(name, [0]))
