@@ -113,6 +113,7 @@ class Desk:
 
     def purged(self, asset_id: str | None) -> None:
         """An asset, or everybody, is not known any more."""
+        self.calibrations.forget(asset_id)
         if self.ingest is not None:
             self.ingest.forget(asset_id)
 

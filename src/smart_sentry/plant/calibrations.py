@@ -100,9 +100,17 @@ class Calibrations:
         return rows
 
     def status(self, asset_id: str) -> CalibrationStatus | None:
-        """Where the newest calibration of an asset stands; None where none was started since the service began."""
+        """Where the newest calibration of an asset stands; None where none was started since the service's start or a purge."""
         with self._lock:
             return self._statuses.get(asset_id)
+
+    def forget(self, asset_id: str | None) -> None:
+        """Forgets how calibrations of a purged asset, or of everybody (None), ended. One that runs was started since."""
+        with self._lock:
+            named = [asset_id] if asset_id is not None else list(self._statuses)
+            for asset in named:
+                if asset in self._statuses and self._statuses[asset].progress == 1.0:
+                    del self._statuses[asset]
 
     def close(self) -> None:
         """Waits for those that run. A state that could not be put back until now is put back at the next start."""
@@ -124,8 +132,9 @@ class Calibrations:
             kind = self._plant.watch_of(asset_id).asset_type
             created = datetime.fromtimestamp(self._plant.clock(), UTC).isoformat(timespec="seconds")
             baseline = calibrate(asset_id, kind, readings, created=created, seed=_SEED)
-            version = active_baseline.commission(self._plant, asset_id, baseline, author, readings)
-            self._tell(self._accepted(asset_id, baseline, version, len(readings.seconds)))
+            with self._plant.lock:  # a purge, and what is forgotten with it, comes after both
+                version = active_baseline.commission(self._plant, asset_id, baseline, author, readings)
+                self._tell(self._accepted(asset_id, baseline, version, len(readings.seconds)))
         except StoreUnavailable as problem:
             self._give_up(asset_id, before, "failed", str(problem))
         except SmartSentryError as problem:
@@ -153,10 +162,11 @@ class Calibrations:
 
     def _give_up(self, asset_id: str, before: State, stage: str, problem: str) -> None:
         """Tells the end also while the database is away; the asset's state then follows as soon as it answers."""
-        back = self._is_put_back(asset_id, before)
-        with self._lock:
-            status = self._statuses[asset_id]
-            self._statuses[asset_id] = replace(status, stage=stage, progress=1.0, problem=problem)
+        with self._plant.lock:  # a purge, and what is forgotten with it, comes after both
+            back = self._is_put_back(asset_id, before)
+            with self._lock:
+                status = self._statuses[asset_id]
+                self._statuses[asset_id] = replace(status, stage=stage, progress=1.0, problem=problem)
         while not back and not self._ending.wait(self._retry_seconds):
             back = self._is_put_back(asset_id, before)
 

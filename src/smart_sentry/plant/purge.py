@@ -12,6 +12,7 @@ from smart_sentry.errors import NotConfirmed, StateForbids, UnknownAsset
 from smart_sentry.files import write_json
 from smart_sentry.plant.condition_watch import ConditionWatch
 from smart_sentry.plant.plant import Plant
+from smart_sentry.stores.audit import PURGE
 from smart_sentry.stores.retention import Purge
 from smart_sentry.stores.span import Span
 from smart_sentry.stores.store import Batch
@@ -117,4 +118,4 @@ def _ended(batch: Batch, mark: Path) -> bool:
     """Whether the transaction of the purge that left this mark ended: then the audit log has it."""
     asked = json.loads(mark.read_text(encoding="utf-8"))
     then = Span(asked["time"], math.nextafter(asked["time"], math.inf))
-    return any(entry.action == "purge" and entry.asset_id == asked["asset_id"] for entry in batch.audit.history(then))
+    return any(entry.action == PURGE and entry.asset_id == asked["asset_id"] for entry in batch.audit.history(then))

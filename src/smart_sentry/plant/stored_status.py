@@ -17,7 +17,7 @@ from smart_sentry.plant.watch import MAINTENANCE, SENSOR, WORK_BEGUN, WORK_ENDED
 from smart_sentry.stores.alarm_log import AlarmState
 from smart_sentry.stores.assessments import StoredAssessment
 from smart_sentry.stores.asset_states import AssetState
-from smart_sentry.stores.audit import AuditEntry
+from smart_sentry.stores.audit import PURGE, AuditEntry
 from smart_sentry.stores.predictions import StoredPrediction
 from smart_sentry.stores.span import Span
 from smart_sentry.stores.store import Batch
@@ -69,7 +69,7 @@ def stored_status(batch: Batch, asset_id: str, now: float, until: float | None =
     alarms = batch.reports.open_alarms(asset_id, math.inf if until is None else until)
     return StoredStatus(
         state, newest[0] if newest else None, hour[0] if hour else None, alarms, batch.predictions.newest(asset_id, end),
-        _work_until(batch.audit.newest(asset_id, (WORK_BEGUN, WORK_ENDED, MAINTENANCE), until), now),
+        _work_until(batch.audit.newest(asset_id, (WORK_BEGUN, WORK_ENDED, MAINTENANCE, PURGE), until), now),
     )  # fmt: skip
 
 

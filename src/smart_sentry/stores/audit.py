@@ -7,10 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, or_, select
 
 from smart_sentry.stores.span import EVERYTHING, Span
 from smart_sentry.stores.tables import audit_log
+
+PURGE = "purge"
+"""Action of a purge. What came before it on an asset is about one that is not known any more."""
 
 
 @dataclass(frozen=True)
@@ -36,8 +39,9 @@ class AuditLog:
         self._connection.execute(audit_log.insert().values(**vars(entry) | {"details": details}))
 
     def newest(self, asset_id: str, actions: Sequence[str], until: float | None = None) -> AuditEntry | None:
-        """The last of some actions on an asset, up to a time (seconds since 1970 UTC, included; None: now)."""
-        query = select(*_COLUMNS).where(audit_log.c.asset_id == asset_id, audit_log.c.action.in_(actions))
+        """The last of some actions on an asset or on everything, up to a time (seconds since 1970 UTC, included; None: now)."""
+        about = or_(audit_log.c.asset_id == asset_id, audit_log.c.asset_id.is_(None))
+        query = select(*_COLUMNS).where(about, audit_log.c.action.in_(actions))
         if until is not None:
             query = query.where(audit_log.c.time <= until)
         row = self._connection.execute(query.order_by(audit_log.c.id.desc()).limit(1)).first()

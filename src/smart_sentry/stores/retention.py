@@ -8,7 +8,7 @@ from pathlib import Path
 from sqlalchemy import Connection, delete, select
 
 from smart_sentry.stores.archive import new_folder, write_table
-from smart_sentry.stores.audit import AuditEntry, AuditLog
+from smart_sentry.stores.audit import PURGE, AuditEntry, AuditLog
 from smart_sentry.stores.bulk import hold_assets
 from smart_sentry.stores.tables import (
     alarm_transitions,
@@ -73,7 +73,7 @@ def purge(connection: Connection, asked: Purge) -> Purged:
     if asked.asset_id is None:
         rows[snapshots.name] = connection.execute(delete(snapshots)).rowcount
     details = {"rows": rows, "archive": None if folder is None else str(folder)}
-    AuditLog(connection).add(AuditEntry(asked.time, asked.actor, "purge", asked.asset_id, details))
+    AuditLog(connection).add(AuditEntry(asked.time, asked.actor, PURGE, asked.asset_id, details))
     return Purged(rows, folder)
 
 

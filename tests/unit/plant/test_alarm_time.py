@@ -191,6 +191,29 @@ def test_work_over_http_is_told_in_the_status_and_the_audit_log(tmp_path: Path) 
         assert "begin a maintenance" in again.text
 
 
+@pytest.mark.parametrize(("asset", "confirm"), [(ASSET, ASSET), (None, "ALL")])
+def test_purge_ends_the_work_on_a_machine_that_comes_anew_and_forgets_its_calibration(
+    tmp_path: Path, asset: str | None, confirm: str
+) -> None:
+    with client_of_pumps(tmp_path) as client:
+        send_batch(client, healthy(400, 1))
+        calibrate_asset(client, ASSET)
+        until = datetime.now(UTC) + timedelta(hours=1)
+        body = {"asset_id": ASSET, "author": "Ada", "reason": "belt is changed"}
+        begin = body | {"until": until.isoformat()}
+        assert client.post("/api/v1/maintenance/begin", json=begin).status_code == 200
+        purged = client.post(
+            "/api/v1/system/purge", json={"asset_id": asset, "confirm": confirm, "author": "Ada", "archive": False}
+        )
+        assert purged.status_code == 200, purged.text
+        send_batch(client, healthy(10, 2))
+        assert _maintenance_until(client) is None
+        told = client.get("/api/v1/calibration/status", params={"asset_id": ASSET}).json()
+        assert (told["stage"], told["version"]) == ("none", None)
+        assert client.post("/api/v1/maintenance/begin", json=begin).json()["maintenance_until"] is not None
+        assert client.post("/api/v1/maintenance/end", json=body).json()["maintenance_until"] is None
+
+
 def _maintenance_until(client: httpx.Client) -> str | None:
     found: str | None = client.get("/api/v1/monitoring/status", params={"asset_id": ASSET}).json()["asset"][
         "maintenance_until"

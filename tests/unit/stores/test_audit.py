@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from smart_sentry.stores.audit import AuditEntry
+from smart_sentry.stores.audit import PURGE, AuditEntry
 from smart_sentry.stores.span import Span
 from smart_sentry.stores.store import Store
 
@@ -32,3 +32,14 @@ def test_newest_of_some_actions_is_that_asset_s_and_not_after_the_time(store: St
         assert view.audit.newest("pump", about, until=4.0) == begun
         assert view.audit.newest("pump", about, until=2.0) is None
         assert view.audit.newest("mixer", about) is None
+
+
+def test_newest_of_some_actions_may_be_one_on_everything(store: Store) -> None:
+    begun = AuditEntry(3.0, "ann", "maintenance begun", "pump", {"until": 9.0})
+    purged = AuditEntry(3.0, "bob", PURGE, None, {})
+    with store.transaction() as batch:
+        for entry in (begun, purged, CONFIGURED):
+            batch.audit.add(entry)
+    with store.view() as view:
+        assert view.audit.newest("pump", ("maintenance begun", PURGE)) == purged
+        assert view.audit.newest("pump", ("maintenance begun",)) == begun
