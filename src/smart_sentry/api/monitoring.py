@@ -29,6 +29,7 @@ from smart_sentry.stores.notes import Note
 from smart_sentry.stores.span import Span
 
 _SECONDS_OF_1971 = 31_622_400.0  # a leap year after 1970: the longest span of key figures begins no earlier
+_SECONDS_OF_10000 = 253_402_300_800.0
 _REFUSALS: dict[int | str, dict[str, Any]] = {code: refusal(code) for code in (401, 403, 404, 409, 422, 429, 503)}
 _UNCONFIRMED = messages.PurgeRequest()
 AssetId = Annotated[messages.Name, Query()]
@@ -130,8 +131,10 @@ def _add_alarms(router: APIRouter, desk: Desk, may: dict[str, Any]) -> None:
         end: Annotated[AwareDatetime | None, Query(description="when the hours end; default: now")] = None,
     ) -> messages.AlarmFigures:
         last = desk.plant.clock() if end is None else end.timestamp()
-        if last < _SECONDS_OF_1971:
-            raise InvalidRequest([ErrorDetail(field="end", reason="expected a time after 1971")])
+        if not _SECONDS_OF_1971 <= last < _SECONDS_OF_10000:
+            raise InvalidRequest(
+                [ErrorDetail(field="end", reason="expected a time from 1971-01-02 to 9999-12-31 (UTC)")]
+            )
         return alarm_figures(desk.plant, asset_id, last - 3600.0 * hours, last, operators)
 
     @router.post(

@@ -324,7 +324,7 @@ def test_key_figures_of_alarms_come_from_the_stored_transitions(client: httpx.Cl
     "asked",
     [
         {"hours": 0}, {"hours": "nan"}, {"hours": 1e9}, {"operators": 0}, {"end": "2026-01-01T00:00:00"},
-        {"end": "0001-01-01T00:00:00Z"},
+        {"end": "0001-01-01T00:00:00Z"}, {"end": "9999-12-31T23:59:59-12:00"}, {"end": "9999-12-31T23:59:59.999999Z"},
     ],
 )  # fmt: skip
 def test_key_figures_of_no_possible_time_are_refused(empty_plant: httpx.Client, asked: dict[str, Any]) -> None:
