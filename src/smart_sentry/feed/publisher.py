@@ -211,9 +211,8 @@ class FeedPublisher:
             if not self._connected:
                 self._link.connect()
             # What waits is told first: the database is never behind it, and what it adds is never older.
-            if (
-                behind := self._behind
-            ):  # cleared only where it was seen: `refresh` may set it from another thread just now
+            behind = self._behind
+            if behind:  # cleared only where it was seen: `refresh` may set it from another thread just now
                 self._behind = False
             if not self._tell() or not self._connected or behind:
                 self._fill()
