@@ -261,7 +261,8 @@ class ConditionMonitor:
         for slot, (name, version) in enumerate(zip(snapshot["names"], snapshot.get("baselines", ()), strict=False)):
             baseline = self.baselines.get(name)
             if version != ("" if baseline is None else baseline.version):
-                self._begin_anew(slot)
+                self._memory.broken[slot] = _PAUSE
+                self._memory.held[slot, :3] = np.nan, 0.0, 0.0  # damage stays
 
     def restore_degradation(self, snapshot: Mapping[str, Any]) -> None:
         """Takes the degradation alone out of a snapshot, which need not fit."""
@@ -270,10 +271,12 @@ class ConditionMonitor:
         self._memory.degradation[slots] = self._memory.held[slots, 3] = snapshot["memory"]["degradation"][: len(slots)]
 
     def with_baseline(self, asset_id: str, baseline: Baseline) -> ConditionMonitor:
-        """A monitor that goes on where this one stands, with another baseline for one asset, whose windows begin anew."""
+        """A monitor that goes on where this one stands, with another baseline for one asset, whose windows begin anew; until its
+        next step its readings carry what the newest one said.
+        """
         monitor = ConditionMonitor(self.asset_type, self.baselines | {asset_id: baseline})
-        monitor.restore(self.snapshot())
-        monitor._begin_anew(monitor._slot_of[asset_id])
+        monitor.restore(self.snapshot() | {"baselines": ()})
+        monitor._memory.broken[monitor._slot_of[asset_id]] = _PAUSE
         return monitor
 
     def without(self, asset_id: str | None) -> ConditionMonitor:
@@ -288,11 +291,6 @@ class ConditionMonitor:
             state["names"][slot] = empty_place(slot)
         monitor.restore(state)
         return monitor
-
-    def _begin_anew(self, slot: int) -> None:
-        """The asset's windows and what its newest step said; damage stays."""
-        self._memory.broken[slot] = _PAUSE
-        self._memory.held[slot, :3] = np.nan, 0.0, 0.0
 
     def _carried(self, slots: IntArray) -> dict[int, Step]:
         """Of the assets in a batch, those that are flagged as it begins. A slow machine's readings are steps themselves."""
