@@ -24,7 +24,7 @@ from smart_sentry.detection.baseline import Baseline
 from smart_sentry.detection.calibration import GAP_FACTOR
 from smart_sentry.detection.stack import BaselineStack
 from smart_sentry.detection.statistics import Scored, StepState, find_entries, score_steps
-from smart_sentry.features.slots import empty_place, slots_of
+from smart_sentry.features.slots import empty_place, is_empty_place, slots_of
 from smart_sentry.features.steps import StepMaker, Steps, channel_names
 from smart_sentry.health.degradation import accumulate
 from smart_sentry.health.explanations import RatioRange, in_words, ratio_ranges
@@ -266,9 +266,10 @@ class ConditionMonitor:
 
     def restore_degradation(self, snapshot: Mapping[str, Any]) -> None:
         """Takes the degradation alone out of a snapshot, which need not fit."""
-        slots = self.slots(snapshot["names"])
+        places = [place for place, name in enumerate(snapshot["names"]) if not is_empty_place(name)]
+        slots = self.slots([snapshot["names"][place] for place in places])
         self._reserve(len(self._names))
-        self._memory.degradation[slots] = self._memory.held[slots, 3] = snapshot["memory"]["degradation"][: len(slots)]
+        self._memory.degradation[slots] = self._memory.held[slots, 3] = snapshot["memory"]["degradation"][places]
 
     def with_baseline(self, asset_id: str, baseline: Baseline) -> ConditionMonitor:
         """A monitor that goes on where this one stands, with another baseline for one asset, whose windows begin anew; until its

@@ -128,6 +128,18 @@ def test_snapshot_of_a_type_that_was_changed_does_not_fit_and_gives_the_damage_a
     assert found.degradation.tolist() == [0.0, damage, 0.0]
 
 
+def test_places_of_forgotten_assets_are_not_taken_over_with_the_damage() -> None:
+    """Their slots are other ones in a monitor that begins anew, and would be given again."""
+    before = ConditionMonitor(KIND, {})
+    before.assess(before.slots(["a", "b", "c", "d"]), seconds(4), running(4, 1))
+    kept = before.without("b").snapshot()
+    now = ConditionMonitor(pump(signals=[signal.model_dump(mode="json") for signal in KIND.signals][::-1]), {})
+    now.restore_degradation(kept)
+    assert now.slots(["a", "c", "d"]).tolist() == [0, 1, 2]
+    now = now.without("c")
+    assert now.slots(["a", "d", "e"]).tolist() == [0, 2, 3]
+
+
 @pytest.mark.parametrize("gone", [False, True], ids=["another baseline", "none any more"])
 def test_windows_begin_anew_where_another_baseline_judges_after_a_restart(gone: bool) -> None:
     shifted = running(600, 1) + np.array([0, 0, 0.5])

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+_EMPTY = "\0empty:"
+
 
 def slots_of(asset_ids: Sequence[str], known: dict[str, int]) -> NDArray[np.int64]:
     """(rows,) slots of assets.
@@ -28,4 +30,13 @@ def slots_of(asset_ids: Sequence[str], known: dict[str, int]) -> NDArray[np.int6
 
 def empty_place(slot: int) -> str:
     """Stands in place of an asset that is forgotten: no other may have its slot, where its memory still is."""
-    return f"\0empty:{slot}"
+    return f"{_EMPTY}{slot}"
+
+
+def is_empty_place(name: str) -> bool:
+    """Whether a name stands in place of an asset that is forgotten.
+
+    >>> is_empty_place(empty_place(3)), is_empty_place("pump 3")
+    (True, False)
+    """
+    return name.startswith(_EMPTY)
