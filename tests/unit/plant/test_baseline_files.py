@@ -143,16 +143,22 @@ def learnt(seed: int) -> Baseline:
     return baseline(rows=200, seed=seed, asset_id=ASSET, asset_type=PUMP)
 
 
+def plant_with(home: Path, seeds: list[int]) -> Plant:
+    """A plant that has taken readings, and made baselines of these seeds the active one, one after another."""
+    plant = open_pumps(home)
+    take(plant, healthy(200, 0))
+    for seed in seeds:
+        active_baseline.commission(plant, ASSET, learnt(seed), "Ada")
+    return plant
+
+
 @pytest.mark.parametrize("seeds", [[8], [8, 9]], ids=["active", "earlier"])
 def test_calibration_on_unchanged_readings_that_the_database_does_not_take_leaves_all_baselines(
     tmp_path: Path, no_room: Callable[[Plant], AbstractContextManager[None]], seeds: list[int]
 ) -> None:
     """Its version is one that is kept already: the active one, or an earlier one."""
-    plant = open_pumps(tmp_path)
-    take(plant, healthy(200, 0))
+    plant = plant_with(tmp_path, seeds)
     kept = watch_of(plant).baselines
-    for seed in seeds:
-        active_baseline.commission(plant, ASSET, learnt(seed), "Ada")
     candidate = kept.keep(learnt(10))
     before, versions = kept.history(ASSET), kept.versions(ASSET)
     with no_room(plant), pytest.raises(StoreUnavailable):
@@ -170,8 +176,7 @@ def test_calibration_on_unchanged_readings_that_the_database_does_not_take_leave
 def test_new_baseline_that_the_database_does_not_take_leaves_the_candidates_of_an_asset_without_one(
     tmp_path: Path, no_room: Callable[[Plant], AbstractContextManager[None]]
 ) -> None:
-    plant = open_pumps(tmp_path)
-    take(plant, healthy(200, 0))
+    plant = plant_with(tmp_path, [])
     kept = watch_of(plant).baselines
     candidate = kept.keep(learnt(10))
     with no_room(plant), pytest.raises(StoreUnavailable):
@@ -184,11 +189,8 @@ def test_new_baseline_that_the_database_does_not_take_leaves_the_candidates_of_a
 def test_promotion_of_a_baseline_that_was_active_already_leaves_the_history_where_the_database_does_not_take_it(
     tmp_path: Path, no_room: Callable[[Plant], AbstractContextManager[None]], seeds: list[int]
 ) -> None:
-    plant = open_pumps(tmp_path)
-    take(plant, healthy(200, 0))
+    plant = plant_with(tmp_path, seeds)
     kept = watch_of(plant).baselines
-    for seed in seeds:
-        active_baseline.commission(plant, ASSET, learnt(seed), "Ada")
     before = kept.history(ASSET)
     with no_room(plant), pytest.raises(StoreUnavailable):
         active_baseline.promote(plant, ASSET, before[0], "Ada", lambda _: None)
